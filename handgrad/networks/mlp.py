@@ -1,0 +1,238 @@
+"""The multilayer perceptron of any depth: the recursion that the written-out networks are the first cases of.
+
+Derivation: ``docs/derivations/mlp.md``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handgrad.namespace import Array, namespace
+from handgrad.rules.activations import ACTIVATIONS, identity
+from handgrad.rules.affine import affine
+from handgrad.rules.losses import softmax_cross_entropy
+from handgrad.rules.penalties import l2
+from handgrad.rules.rule import Rule
+from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
+
+__all__ = ["loss", "loss_and_grad", "predict", "scores"]
+
+
+def scores(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Sequence[str | Rule] = "relu") -> Array:
+    """Return the scores: h₀ = X, then zᵢ = hᵢ₋₁ Wᵢ + bᵢ and hᵢ = f(zᵢ) layer by layer; the last z is the scores.
+
+    Parameters
+    ----------
+    params : dict
+        W1 (D, H1), b1 (H1,), W2 (H1, H2), … up to W, b of the last layer with C columns; all float32 or all float64.
+    X : (N, D) array of real numbers
+        One example a row, computed in the parameters' dtype.
+    activation : str, rule, or a sequence of them, one for each hidden layer
+        A name in ``handgrad.ACTIVATIONS`` or a function with ``h, backward = f(z)``.
+
+    Returns
+    -------
+    (N, C) array, the parameters' dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a key, shape, dtype or activation does not fit, the batch is empty, or an entry is not finite
+        (NonFiniteError).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import init_params, mlp
+    >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme="glorot")
+    >>> mlp.scores(params, np.ones((5, 4)), activation=["tanh", "gelu"]).shape
+    (5, 3)
+
+    References
+    ----------
+    ``docs/derivations/mlp.md``.
+    """
+    xp, X = check_inputs(params, X, _names(params))
+    s, _, witness = _forward(params, X, _rules(activation, params))
+    check_finite(params, X, witness=witness + xp.sum(s))
+    return s
+
+
+def loss(
+    params: Mapping[str, Array],
+    X: Array,
+    y: Array,
+    reg: float = 0.0,
+    *,
+    activation: str | Rule | Sequence[str | Rule] = "relu",
+) -> Array:
+    """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖², with L the mean cross-entropy of the softmax.
+
+    Takes and raises what :func:`loss_and_grad` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import init_params, mlp
+    >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme=0.0)
+    >>> float(mlp.loss(params, np.ones((5, 4)), np.zeros(5, int))) == np.log(3)  # all classes alike
+    True
+
+    References
+    ----------
+    ``docs/derivations/mlp.md``.
+    """
+    names = _names(params)
+    check_inputs(params, X, names)
+    check_labels(y, X.shape[0], params[names[-1]].shape[0])
+    reg = check_reg(reg, params["W1"].dtype)
+
+    s = scores(params, X, activation=activation)  # (N, C)
+    J, _ = softmax_cross_entropy(s, labels=y)
+    for name in names[::2]:
+        R, _ = l2(params[name], reg=reg)
+        J = J + R
+    check_finite(params, X, witness=J, loss=J)
+    return J
+
+
+def loss_and_grad(
+    params: Mapping[str, Array],
+    X: Array,
+    y: Array,
+    reg: float = 0.0,
+    *,
+    activation: str | Rule | Sequence[str | Rule] = "relu",
+    input_grad: bool = False,
+) -> tuple[Array, dict[str, Array]]:
+    """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖² and its gradient with respect to each parameter.
+
+    By hand what ``jax.value_and_grad(loss)(params, X, y, reg)`` gives.
+
+    Parameters
+    ----------
+    params : dict
+        W1 (D, H1), b1 (H1,), W2 (H1, H2), … up to W, b of the last layer with C columns; all float32 or all float64.
+    X : (N, D) array of real numbers
+        One example a row, computed in the parameters' dtype.
+    y : (N,) array of integers in [0, C)
+        The right class of each example.
+    reg : float
+        Strength of the L2 penalty on the weights, 0 or more; biases are not penalised.
+    activation : str, rule, or a sequence of them, one for each hidden layer
+        A name in ``handgrad.ACTIVATIONS`` or a function with ``h, backward = f(z)``.
+    input_grad : bool
+        Whether to add the gradient with respect to X, which costs a matrix product, under the key ``"X"``.
+
+    Returns
+    -------
+    J : 0-d array, the parameters' dtype
+        In nats.
+    grads : dict
+        A new array for each parameter, of its shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a key, shape, dtype, label, reg or activation does not fit, the batch is empty, or an entry or the loss is
+        not finite (NonFiniteError).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import init_params, mlp
+    >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0))
+    >>> J, grads = mlp.loss_and_grad(params, np.ones((5, 4)), np.array([0, 1, 2, 1, 0]), activation="silu")
+    >>> {name: g.shape for name, g in grads.items()}
+    {'W1': (4, 8), 'b1': (8,), 'W2': (8, 6), 'b2': (6,), 'W3': (6, 3), 'b3': (3,)}
+
+    References
+    ----------
+    ``docs/derivations/mlp.md``.
+    """
+    given, names = X, _names(params)
+    xp, X = check_inputs(params, X, names, input_grad=input_grad)
+    rules = _rules(activation, params)
+    check_labels(y, X.shape[0], params[names[-1]].shape[0])
+    reg = check_reg(reg, X.dtype)
+
+    s, layers, witness = _forward(params, X, rules)
+    J, L_backward = softmax_cross_entropy(s, labels=y)
+    penalties = {}
+    for W in names[::2]:
+        R, penalties[W] = l2(params[W], reg=reg)
+        J = J + R
+    check_finite(params, X, witness=witness, loss=J)
+
+    grads: dict[str, Array] = dict.fromkeys(names)  # in the order of the parameters
+    (dh,) = L_backward(1)  # (N, C)
+    for i in range(len(layers), 0, -1):
+        affine_backward, f_backward = layers[i - 1]
+        (dz,) = f_backward(dh)
+        dh, dW, grads[f"b{i}"] = affine_backward(dz, needs=(i > 1 or input_grad, True, True))
+        (dR,) = penalties[f"W{i}"](1)
+        grads[f"W{i}"] = dW + dR
+    if input_grad:
+        grads["X"] = xp.astype(dh, given.dtype, copy=False)  # (N, D)
+    return J, grads
+
+
+def predict(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Sequence[str | Rule] = "relu") -> Array:
+    """Return the class with the highest score for each example, the first of equals.
+
+    Takes and raises what :func:`scores` does.
+
+    Returns
+    -------
+    (N,) array of integers in [0, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import mlp
+    >>> mlp.predict({"W1": np.eye(2), "b1": np.zeros(2)}, np.array([[2.0, 1.0], [0.0, 3.0]]))
+    array([0, 1])
+
+    References
+    ----------
+    ``docs/derivations/mlp.md``.
+    """
+    s = scores(params, X, activation=activation)
+    return namespace(s).argmax(s, axis=1)
+
+
+def _forward(
+    params: Mapping[str, Array], X: Array, rules: Sequence[Rule]
+) -> tuple[Array, list[tuple[Any, Any]], Array]:
+    """Return the scores, the pullbacks of each layer's two halves, and a witness that X is finite."""
+    h, layers, witness = X, [], None
+    for i, f in enumerate(rules, start=1):
+        z, affine_backward = affine(h, params[f"W{i}"], params[f"b{i}"])
+        h, f_backward = f(z)
+        layers.append((affine_backward, f_backward))
+        if i == 1:
+            witness = namespace(z).sum(z[:, :1])
+    return h, layers, witness
+
+
+def _names(params: Mapping[str, Array]) -> list[str]:
+    """Return W1, b1, W2, b2, … for as many layers as ``params`` can mean."""
+    depth = (len(params) + 1) // 2 if isinstance(params, Mapping) else 1
+    return [f"{kind}{i}" for i in range(1, max(depth, 1) + 1) for kind in "Wb"]
+
+
+def _rules(activation: str | Rule | Sequence[str | Rule], params: Mapping[str, Array]) -> list[Rule]:
+    """Return the rule that follows each affine map: an activation, and the identity after the last."""
+    hidden = len(params) // 2 - 1
+    if isinstance(activation, str) or callable(activation):
+        activation = [activation] * hidden
+    if len(activation) != hidden:
+        raise ValueError(f"activation expected {hidden}, one for each hidden layer, given {len(activation)}")
+    return [*map(_rule, activation), identity]
+
+
+def _rule(activation: str | Rule) -> Rule:
+    if callable(activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation expected a rule or one of {', '.join(ACTIVATIONS)}, given {activation!r}")
+    return ACTIVATIONS[activation]

@@ -1,0 +1,18 @@
+"""The types that every rule has."""
+
+from typing import Any, Protocol, TypeAlias
+
+from handgrad.namespace import Array
+
+__all__ = ["Pullback", "Rule"]
+
+
+class Pullback(Protocol):
+    """What a rule returns beside its value: the cotangent of the value in, one cotangent an argument out."""
+
+    def __call__(self, cotangent: Array, /) -> tuple[Array, ...]:
+        """Return a tuple with one entry for each positional argument, each of its shape and dtype."""
+
+
+#: ``value, backward = rule(*differentiated, **not_differentiated)``. The keywords differ from rule to rule.
+Rule: TypeAlias = Any

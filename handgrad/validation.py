@@ -1,0 +1,136 @@
+"""Bad input is refused here, with what was given and what was expected.
+
+Shapes, dtypes and the range of the labels are checked before anything is computed, without a pass over the data.
+Entries that are not finite are looked for only when a number that depends on all of them is not finite itself.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from handgrad.namespace import Array, namespace
+
+__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_reg"]
+
+
+class NonFiniteError(ValueError):
+    """An input holds an infinity or a NaN, or the loss overflowed."""
+
+
+def check_labels(y: Array, N: int, C: int, *, name: str = "y") -> None:
+    """Raise unless ``y`` is (N,) integers in [0, C), and N and C are at least 1."""
+    if not hasattr(y, "dtype"):
+        raise TypeError(f"{name} expected an array of integers, given {type(y).__name__}")
+    if isinstance(y, np.ndarray):
+        is_integer = y.dtype.kind in "iu"
+    else:
+        is_integer = y.__array_namespace__().isdtype(y.dtype, "integral")
+    if not is_integer:
+        raise TypeError(f"{name} expected integers, given dtype {y.dtype}")
+    if y.shape != (N,):
+        raise ValueError(f"{name} expected shape ({N},), one label an example, given {y.shape}")
+    if N == 0 or C == 0:
+        raise ValueError(f"expected at least one example and one class, given N = {N}, C = {C}")
+    lowest, highest = _number(y.min()), _number(y.max())
+    if lowest is not None and highest is not None and (lowest < 0 or highest >= C):
+        wrong = lowest if lowest < 0 else highest
+        raise ValueError(f"{name} expected labels in [0, {C}), given {int(wrong)}")
+
+
+def check_reg(reg: Any, dtype: Any = None) -> Any:
+    """Return ``reg`` as a number that leaves the dtype of what it multiplies alone; raise if it is negative."""
+    if isinstance(reg, bool | np.bool_) or (
+        not isinstance(reg, int | float | np.number) and getattr(reg, "shape", None) != ()
+    ):
+        raise TypeError(f"reg expected a real number, given {type(reg).__name__}")
+    number = _number(reg)
+    if number is None:  # traced: its value cannot be known, its dtype can
+        return namespace(reg).astype(reg, dtype)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"reg expected a finite number, 0 or more, given {number}")
+    return number
+
+
+def check_inputs(
+    params: Mapping[str, Array], X: Array, names: Sequence[str], *, input_grad: bool = False
+) -> tuple[Any, Array]:
+    """Return the array library and X in the parameters' dtype; raise unless they make a network.
+
+    ``names`` are the parameters in order: W1, b1, W2, b2, …
+    """
+    if input_grad:
+        namespace(X)  # there is no gradient with respect to integers
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params expected a dict of {', '.join(names)}, given {type(params).__name__}")
+    if params.keys() != set(names):
+        given = ", ".join(map(str, params)) or "none"
+        raise ValueError(f"params expected the keys {', '.join(names)}, given {given}")
+    arrays = [params[name] for name in names]
+    xp = namespace(*arrays)
+    dtype = arrays[0].dtype
+    if any(a.dtype != dtype for a in arrays):
+        given = ", ".join(f"{name} {params[name].dtype}" for name in names)
+        raise TypeError(f"params expected one dtype, given {given}")
+    X = _real(X, xp, dtype)
+
+    last, width = "X", X.shape
+    for i in range(0, len(arrays), 2):
+        W, b = arrays[i], arrays[i + 1]
+        if len(width) != 2:
+            raise ValueError(f"X expected 2 dimensions (N, D), given shape {width}")
+        if W.ndim != 2 or W.shape[0] != width[1]:
+            raise ValueError(f"{names[i]} expected shape ({width[1]}, …) to follow {last} {width}, given {W.shape}")
+        if b.shape != (W.shape[1],):
+            raise ValueError(
+                f"{names[i + 1]} expected shape ({W.shape[1]},) to go with {names[i]} {W.shape}, given {b.shape}"
+            )
+        last, width = names[i], W.shape
+    if X.shape[0] == 0:
+        raise ValueError(f"X expected at least one example, given shape {X.shape}")
+    return xp, X
+
+
+def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array, loss: Array | None = None) -> None:
+    """Raise :class:`NonFiniteError`, naming the culprit, if ``witness`` or ``loss`` is not finite.
+
+    A witness is a number that cannot be finite unless X is. The sum of one column of z1 = X W1 + b1 will do: an
+    infinity times any weight is an infinity or, at 0, a NaN. So X itself need not be read again.
+    """
+    numbers = [_number(witness), 0.0 if loss is None else _number(loss)]
+    if all(n is None or math.isfinite(n) for n in numbers):
+        return
+    for name, a in {"X": X, **params}.items():
+        xp = namespace(a)
+        bad = xp.reshape(~xp.isfinite(a), (-1,))
+        if xp.any(bad):
+            at = np.unravel_index(int(xp.argmax(xp.astype(bad, xp.int8))), a.shape)
+            index = ", ".join(map(str, at))
+            raise NonFiniteError(f"{name} expected finite entries, given {name}[{index}] = {float(a[at])}")
+    if loss is not None and not math.isfinite(float(loss)):
+        raise NonFiniteError(f"the loss is {float(loss)} though all inputs are finite: it overflows {X.dtype}")
+
+
+def _real(X: Array, xp: Any, dtype: Any) -> Array:
+    """Return X in ``dtype``: integers and booleans are data, complex numbers and objects are not."""
+    if isinstance(X, np.ndarray):
+        library, is_real = np, X.dtype.kind in "fiub"
+    elif hasattr(X, "__array_namespace__"):
+        library = X.__array_namespace__()
+        is_real = library.isdtype(X.dtype, ("bool", "integral", "real floating"))
+    else:
+        raise TypeError(f"X expected an array, given {type(X).__name__}")
+    if library is not xp:
+        raise TypeError(f"X expected an array of {xp.__name__} as the parameters are, given {library.__name__}")
+    if not is_real:
+        raise TypeError(f"X expected real numbers, given dtype {X.dtype}")
+    return X if X.dtype == dtype else xp.astype(X, dtype)
+
+
+def _number(x: Any) -> float | None:
+    """Return the number in a 0-d array, or None while ``jax.jit`` traces: then it has none yet."""
+    try:
+        return float(x)
+    except TypeError:
+        return None
