@@ -1,0 +1,196 @@
+"""How far two correct gradients may differ: a bound for each entry, derived from the very problem.
+
+Two correct programs for one gradient differ by their rounding alone, so the bound is the size of that rounding. It is
+measured on the oracle's own program by Monte Carlo arithmetic: the gradient is evaluated again with the result of each
+operation that rounds changed by ± one unit in the last place, at random, and the largest change over ``DRAWS`` draws
+is the spread of the entry. Whatever amplifies rounding, amplifies the spread alike: ill-conditioned weights,
+cancellation in a sum, p_y − 1 for a label that leads, a pre-activation so near a kink that rounding decides its side.
+What does not round does not spread: zeros, and sums and products of small integers, stay as exact as they are in any
+correct program, so at a kink that is hit exactly the convention itself is compared.
+
+- An operation is perturbed by 1 ulp = 2 units of roundoff, twice what IEEE arithmetic errs by.
+- The terms of a sum or matrix product are perturbed one by one: so its spread grows with its length, as rounding does.
+- ``FACTOR`` covers what one draw does not: there are two programs; their exponentials err by 2 ulp rather than ½; a
+  sum's rounding may be systematic rather than random; and the largest of 16 draws is below a quarter of the standard
+  deviation for one entry in 10¹¹.
+- ``floor`` is where the dtype ends: a number below its smallest normal one may be flushed to zero.
+
+References: D. S. Parker, Monte Carlo arithmetic, UCLA CSD-970002, 1997; N. J. Higham, Accuracy and stability of
+numerical algorithms, 2nd edition, SIAM 2002, chapters 2 and 3.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+from numpy.typing import NDArray
+
+__all__ = ["DRAWS", "FACTOR", "Disagreement", "bounds", "disagreements", "perturbed"]
+
+DRAWS = 16
+FACTOR = 16
+
+# Operations that select, rearrange, compare or change a sign: none rounds.
+_EXACT = frozenset(
+    "abs argmax argmin broadcast_in_dim ceil clamp concatenate convert_element_type copy dynamic_slice "
+    "dynamic_update_slice eq expand_dims floor gather ge gt iota le lt max min ne neg pad reduce_max reduce_min reshape "
+    "rev round scatter select_and_scatter select_n sign slice sort split squeeze stop_gradient transpose".split()
+)
+# Operations that do not round integers, with how large they can make them: by the operands' sizes and the terms a sum has.
+_SIZE_OF_INTEGERS: dict[str, Callable[..., Any]] = {
+    "add": lambda terms, a, b: a + b,
+    "add_any": lambda terms, a, b: a + b,
+    "sub": lambda terms, a, b: a + b,
+    "mul": lambda terms, a, b: a * b,
+    "square": lambda terms, a: a * a,
+    "dot_general": lambda terms, a, b: terms * a * b,
+    "reduce_sum": lambda terms, a: terms * a,
+    "scatter-add": lambda terms, a, i, b: a + terms * b,
+}
+_ADDITIONS = frozenset(["add", "add_any", "sub"])
+_SUMS = frozenset(["dot_general", "reduce_sum"])
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One entry in which two gradients differ by more than their bound."""
+
+    name: str
+    index: tuple[int, ...]
+    given: float
+    expected: float
+    bound: float
+
+    @property
+    def error(self) -> float:
+        """How far the given value is from the expected one."""
+        return abs(self.given - self.expected)
+
+    def __str__(self) -> str:
+        at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return (
+            f"{self.name}{at} is {self.given!r}, expected {self.expected!r}: "
+            f"the error {self.error:.1e} exceeds the bound {self.bound:.1e}"
+        )
+
+
+def perturbed(f: Callable[..., Any], *example: Any) -> tuple[Callable[..., Any], NDArray[np.float64]]:
+    """Return ``g(signs, eps, *args)``, f with each rounding exaggerated, and an array of signs for it.
+
+    ``g`` runs f's operations in float64 and multiplies each result that rounds by 1 ± eps. The signs have one row a
+    draw; the first row is zero and gives f itself.
+    """
+    jaxpr, out_shape = jax.make_jaxpr(f, return_shape=True)(*example)
+
+    def g(signs: Any, eps: Any, *args: Any) -> Any:
+        results = _Perturbation(signs, eps).run(jaxpr, [_measured(a) for a in jax.tree.leaves(args)])
+        return jax.tree.unflatten(jax.tree.structure(out_shape), [value for value, _ in results])
+
+    rng = np.random.default_rng(0)  # the same signs every time: a verdict can be repeated
+    signs = rng.choice([-1.0, 1.0], size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
+    signs[0] = 0
+    return g, signs
+
+
+def bounds(spreads: NDArray[Any], *, scale: float, dtype: Any) -> NDArray[Any]:
+    """Return each entry's bound from the values over the draws, the first of them unperturbed.
+
+    ``scale`` is the largest factor by which a number that was flushed to zero may reach an entry.
+    """
+    floor = DRAWS * np.finfo(dtype).tiny * max(scale, 1.0)
+    return np.asarray(FACTOR * np.max(np.abs(spreads[1:] - spreads[0]), axis=0) + floor)
+
+
+def disagreements(
+    given: Mapping[str, Any], expected: Mapping[str, Any], bound: Mapping[str, Any]
+) -> list[Disagreement]:
+    """Return the worst entry of each array in which ``given`` is further from ``expected`` than its bound."""
+    found = []
+    for name, e in expected.items():
+        g = np.asarray(given[name], float)
+        excess = np.nan_to_num(np.abs(g - e) / bound[name], nan=np.inf, posinf=np.inf)
+        if excess.size and np.max(excess) > 1:
+            at = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
+            found.append(Disagreement(name, at, float(g[at]), float(e[at]), float(bound[name][at])))
+    return found
+
+
+@dataclass
+class _Perturbation:
+    """Runs a jaxpr on pairs of a value and the size of the integers in it, which is infinite if there are others."""
+
+    signs: Any
+    eps: Any
+    used: int = 0
+
+    def run(self, closed: core.ClosedJaxpr, args: list[Any]) -> list[Any]:
+        pairs = dict(zip(closed.jaxpr.constvars, map(_measured, closed.consts)))
+        pairs.update(zip(closed.jaxpr.invars, args))
+
+        def read(atom: Any) -> Any:
+            return _measured(atom.val) if isinstance(atom, core.Literal) else pairs[atom]
+
+        for eqn in closed.jaxpr.eqns:
+            operands = [read(atom) for atom in eqn.invars]
+            inner = _inner(eqn)
+            results = self.run(inner, operands) if inner else self.apply(eqn, operands)
+            pairs.update(zip(eqn.outvars, results))
+        return [read(atom) for atom in closed.jaxpr.outvars]
+
+    def apply(self, eqn: Any, operands: list[Any]) -> list[Any]:
+        """Carry out one operation, perturbed unless it is exact."""
+        name = eqn.primitive.name
+        values, sizes = zip(*operands) if operands else ((), ())
+        if name in _EXACT or not jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating):
+            size = functools.reduce(jnp.maximum, sizes, 1.0)
+            return [(r, size) for r in _bind(eqn, *values)]
+        size = np.inf
+        if name in _SIZE_OF_INTEGERS:
+            size = _SIZE_OF_INTEGERS[name](max(map(np.size, values)), *sizes)
+            size = jnp.where(size * self.eps <= 1, size, np.inf)
+        eps = jnp.where(size < np.inf, 0.0, self.eps)
+        if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
+            return [(r, size) for r in _bind(eqn, *(v + self.jitter(v, eps * jnp.abs(v)) for v in values))]
+        results = _bind(eqn, *values)
+        errors = [eps * jnp.abs(r) for r in results]
+        if name in _ADDITIONS:  # a + b is never further off than a or b would be
+            errors = [jnp.minimum(errors[0], jnp.minimum(*map(jnp.abs, values)))]
+        return [(r + self.jitter(r, e), size) for r, e in zip(results, errors)]
+
+    def jitter(self, x: Any, error: Any) -> Any:
+        """Return ± the error for each entry of x that is finite, each with a sign of its own."""
+        start, self.used = self.used, self.used + x.size
+        return jnp.where(jnp.isfinite(x), error * self.signs[start : self.used].reshape(x.shape), 0)
+
+
+def _measured(x: Any) -> tuple[Any, Any]:
+    """Return x and the size of the integers in it."""
+    if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
+        return x, jnp.max(jnp.abs(x), initial=1).astype(float) if jnp.result_type(x) != bool else 1.0
+    return x, jnp.where(jnp.all(x == jnp.round(x)), jnp.max(jnp.abs(x), initial=1.0), np.inf)
+
+
+def _bind(eqn: Any, *values: Any) -> list[Any]:
+    given = eqn.primitive.get_bind_params(eqn.params)
+    functions, params = given if isinstance(given, tuple) else ((), given)  # JAX before 0.10 gives a pair
+    out = eqn.primitive.bind(*functions, *values, **params)
+    return list(out) if eqn.primitive.multiple_results else [out]
+
+
+def _inner(eqn: Any) -> core.ClosedJaxpr | None:
+    """Return the body of an equation that calls one, as ``jax.jit`` does."""
+    body = eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr")
+    return body if isinstance(body, core.ClosedJaxpr) and len(body.jaxpr.invars) == len(eqn.invars) else None
+
+
+def _entries(jaxpr: Any) -> int:
+    """Count the entries of all operands and results: more signs than these cannot be needed."""
+    return sum(
+        _entries(inner.jaxpr) if (inner := _inner(eqn)) else sum(v.aval.size for v in [*eqn.invars, *eqn.outvars])
+        for eqn in jaxpr.eqns
+    )

@@ -1,0 +1,80 @@
+"""Every problem padded to one shape: ``jax.jit`` compiles for tenths of a second for each new one.
+
+Padding does not change what is real: a row that does not count has weight 0, a class that does not exist has the score
+−∞, and zeros elsewhere add nothing. What lies in the padding is cut off again.
+"""
+
+import functools
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["dimensions_of", "pad", "pad_network", "pad_rule", "unpad"]
+
+_SMALLEST = 8
+
+
+@functools.cache
+def dimensions_of(twin: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of each positional argument of a rule's twin, and of its value as ``"return"``."""
+    return {argument: dims for argument, (dims, _) in _annotations(twin).items()}
+
+
+def pad_rule(
+    twin: Callable[..., Any], args: tuple[NDArray[Any], ...], kwargs: Mapping[str, Any], cotangent: NDArray[Any]
+) -> tuple[tuple[NDArray[Any], ...], dict[str, Any], NDArray[Any]]:
+    """Return a rule's arguments, keywords and cotangent padded, with ``where`` added for a twin that takes it."""
+    padded = []
+    for a, (dims, fill) in zip(args, _annotations(twin).values()):
+        padded.append(pad(a))
+        for axis, d in enumerate(dims):
+            if d in fill:  # in the real rows only: a padded row stays finite
+                where = [slice(n) for n in a.shape]
+                where[axis] = slice(a.shape[axis], None)
+                padded[-1][tuple(where)] = fill[d]
+    kwargs = {k: pad(v) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
+    if "where" in twin.__annotations__:
+        kwargs["where"] = _mask(args[0].shape[0])
+    return tuple(padded), kwargs, pad(cotangent)
+
+
+def pad_network(
+    params: Mapping[str, NDArray[Any]], X: NDArray[Any], y: NDArray[Any]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return a network's parameters, data and labels padded, and the mask of the rows that count."""
+    padded = {name: pad(a) for name, a in params.items()}
+    last = f"b{len(params) // 2}"
+    padded[last][params[last].shape[0] :] = -np.inf
+    return padded, pad(X), pad(y), _mask(X.shape[0])
+
+
+def pad(a: NDArray[Any]) -> NDArray[Any]:
+    """Return ``a`` with zeros behind it, each dimension up to the next power of two from 8."""
+    padded = np.zeros([_up(n) for n in a.shape], a.dtype)
+    padded[tuple(slice(n) for n in a.shape)] = a
+    return padded
+
+
+def unpad(padded: Any, like: NDArray[Any]) -> NDArray[Any]:
+    """Return the part of ``padded`` that has the shape of ``like``; leading axes are kept."""
+    padded = np.asarray(padded)
+    return padded[(..., *(slice(n) for n in np.shape(like)))]
+
+
+@functools.cache
+def _annotations(twin: Callable[..., Any]) -> dict[str, tuple[tuple[str, ...], dict[str, float]]]:
+    """Return the dimensions of a twin's positional arguments and value, and what each is padded with."""
+    hints = typing.get_type_hints(twin, include_extras=True)
+    found = {name: h.__metadata__ for name, h in hints.items() if hasattr(h, "__metadata__")}
+    return {name: (tuple(m[0].split()), m[1] if len(m) > 1 else {}) for name, m in found.items()}
+
+
+def _mask(N: int) -> NDArray[np.bool_]:
+    return np.arange(_up(N)) < N
+
+
+def _up(n: int) -> int:
+    return max(_SMALLEST, 1 << (n - 1).bit_length())

@@ -1,0 +1,221 @@
+"""Problems that Hypothesis makes up, for each rule and each network.
+
+Hypothesis draws what decides whether a mistake shows (dimensions, scales, features, labels, dtype) and a seed; NumPy
+makes the entries from the seed. So a problem costs a millisecond, and shrinks to small dimensions, small integers and
+no feature that the failure does not need.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from oracle import twins
+from oracle.padding import dimensions_of
+
+__all__ = ["ACTIVATIONS_OF_MLP", "NetworkProblem", "RuleProblem", "network_problems", "rule_problems"]
+
+LARGEST = 8
+
+#: The hidden activations that a drawn mlp has: every activation, every depth from one affine map to four.
+ACTIVATIONS_OF_MLP: tuple[tuple[str, ...], ...] = (
+    (),
+    ("gelu",),
+    ("tanh", "silu"),
+    ("selu", "relu", "softplus"),
+    ("sigmoid", "leaky_relu"),
+    ("mish", "softsign", "elu"),
+    ("hard_tanh", "log_sigmoid"),
+    ("identity", "relu"),
+)
+
+#: What the entries of an array are like, the simplest first: a failing problem shrinks towards it.
+SCALES = ("integers", "ordinary", "small", "tens", "thousands")
+_REGS = (0.0, 1.0, 0.1, 3.5, 1e-8, 1e3, 1e6)
+_LABEL_DTYPES = ("int64", "int32", "int16", "uint8", "int8", "uint64")
+_FEATURES = (
+    "zero biases",
+    "dead unit",  # a column of W1 and its bias are zero: its pre-activation is exactly 0
+    "tied scores",  # two classes have the same weights and bias, and tie for the maximum
+    "scores to 1e4",
+    "one row times 1e5",
+    "biases shifted by 1000",
+    "one class only",
+    "an absent class",
+    "layouts",
+    "read-only",
+    "integer X",
+    "label dtypes",
+)
+
+
+@dataclass(frozen=True)
+class RuleProblem:
+    """Arguments for a rule and a cotangent for its pullback."""
+
+    name: str
+    args: tuple[NDArray[Any], ...]
+    kwargs: dict[str, Any]
+    cotangent: NDArray[Any]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that everything is computed in."""
+        return self.args[0].dtype
+
+
+@dataclass(frozen=True)
+class NetworkProblem:
+    """Parameters, data, labels and regularisation strength for a network."""
+
+    name: str
+    params: dict[str, NDArray[Any]]
+    X: NDArray[Any]
+    y: NDArray[Any]
+    reg: float
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    features: frozenset[str] = frozenset()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that everything is computed in."""
+        return self.params["W1"].dtype
+
+
+@st.composite
+def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None) -> RuleProblem:
+    """Draw a problem for the rule ``name``, float32 or float64 unless a dtype is given."""
+    dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
+    twin = twins.RULES[name]
+    dimensions = dimensions_of(twin)
+    sizes = _sizes(draw, sorted({d for dims in dimensions.values() for d in dims}))
+    scale = draw(st.sampled_from((*SCALES, "ten thousands", "tails")))
+    layout = draw(st.sampled_from(("C", "mixed")))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    args = tuple(
+        _laid_out(_entries(rng, tuple(sizes[d] for d in dims), scale), dtype, rng, layout)
+        for argument, dims in dimensions.items()
+        if argument != "return"
+    )
+    kwargs: dict[str, Any] = {}
+    for keyword, p in inspect.signature(twin).parameters.items():
+        if keyword == "labels":
+            kwargs[keyword] = rng.integers(0, sizes["C"], sizes["N"])
+        elif keyword == "reg":
+            kwargs[keyword] = float(dtype(draw(st.sampled_from(_REGS))))
+        elif p.kind is p.KEYWORD_ONLY and isinstance(p.default, float):
+            kwargs[keyword] = float(dtype(p.default * draw(st.sampled_from((1.0, 0.5, 2.0)))))
+    value_shape = tuple(sizes[d] for d in dimensions["return"])
+    cotangent = _entries(rng, value_shape, draw(st.sampled_from(("integers", "ordinary", "tens"))))
+    return RuleProblem(name, args, kwargs, _laid_out(cotangent, dtype, rng, layout))
+
+
+@st.composite
+def network_problems(
+    draw: st.DrawFn, name: str, dtype: Any = None, activation: Sequence[str] | None = None
+) -> NetworkProblem:
+    """Draw a problem for the network ``name``, float32 or float64 unless a dtype is given."""
+    dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
+    kwargs: dict[str, Any] = {}
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3}.get(name, 0)
+    if name == "mlp":
+        chosen = draw(st.sampled_from(ACTIVATIONS_OF_MLP)) if activation is None else tuple(activation)
+        kwargs["activation"] = chosen
+        depth = len(chosen) + 1
+    sizes = _sizes(draw, ["N", "D", *(f"H{i}" for i in range(1, depth)), "C"])
+    N, *widths = sizes.values()
+    scale = draw(st.sampled_from(SCALES))
+    reg = float(dtype(draw(st.sampled_from(_REGS))))
+    features = frozenset(draw(st.sets(st.sampled_from(_FEATURES), max_size=4)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    params, X = _network(rng, N, widths, scale, features)
+    y = _labels(rng, N, widths[-1], features)
+    layout = "mixed" if "layouts" in features else "C"
+    read_only = "read-only" in features
+    X_dtype = np.int64 if "integer X" in features else dtype
+    return NetworkProblem(
+        name,
+        {key: _laid_out(a, dtype, rng, layout, read_only) for key, a in params.items()},
+        _laid_out(X, X_dtype, rng, layout, read_only),
+        _laid_out(y, y.dtype, rng, layout, read_only),
+        reg,
+        kwargs,
+        features,
+    )
+
+
+def _sizes(draw: st.DrawFn, names: Sequence[str]) -> dict[str, int]:
+    """Draw dimensions from 1 up: independent ones, or all equal, which hides a transpose, or all distinct."""
+    kind = draw(st.sampled_from(("any", "equal", "distinct")))
+    if kind == "equal":
+        return dict.fromkeys(names, draw(st.integers(1, LARGEST)))
+    if kind == "distinct":
+        return dict(zip(names, draw(st.permutations(range(1, LARGEST + 1)))))
+    return {name: draw(st.integers(1, LARGEST)) for name in names}
+
+
+def _entries(rng: np.random.Generator, shape: tuple[int, ...], scale: str) -> NDArray[Any]:
+    if scale == "integers":  # with zeros and ties: every kink is hit exactly
+        return rng.integers(-2, 3, shape).astype(float)
+    if scale == "tails":  # magnitudes spread evenly over the exponents
+        return rng.choice((-1.0, 1.0), shape) * 10.0 ** rng.uniform(-8, 4, shape)
+    factor = {"ordinary": 1.0, "small": 1e-3, "tens": 10.0, "thousands": 1e3, "ten thousands": 1e4}[scale]
+    return factor * rng.standard_normal(shape)
+
+
+def _network(
+    rng: np.random.Generator, N: int, widths: Sequence[int], scale: str, features: frozenset[str]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    params = {}
+    for i, shape in enumerate(zip(widths[:-1], widths[1:]), start=1):
+        params[f"W{i}"] = _entries(rng, shape, scale)
+        params[f"b{i}"] = _entries(rng, shape[1:], "integers" if scale == "integers" else "ordinary")
+        if "zero biases" in features or scale == "small":
+            params[f"b{i}"] *= 0
+    last = len(widths) - 1
+    X = _entries(rng, (N, widths[0]), "integers" if scale == "integers" or "integer X" in features else "ordinary")
+    if "dead unit" in features:
+        params["W1"][:, 0] = params["b1"][0] = 0
+    if "biases shifted by 1000" in features:
+        params[f"b{last}"] += 1000 * rng.choice((-1, 1))
+    if "scores to 1e4" in features:
+        params[f"b{last}"] += 1e4 * rng.integers(-1, 2, widths[-1])
+    if "tied scores" in features and widths[-1] > 1:
+        params[f"W{last}"][:, 1] = params[f"W{last}"][:, 0]
+        params[f"b{last}"][:2] = np.max(params[f"b{last}"])
+    if "one row times 1e5" in features:
+        X[rng.integers(N)] *= 1e5
+    return params, X
+
+
+def _labels(rng: np.random.Generator, N: int, C: int, features: frozenset[str]) -> NDArray[Any]:
+    y = rng.integers(0, C, N)
+    if "an absent class" in features:
+        y[y == C - 1] = 0
+    if "one class only" in features:
+        y[:] = y[0]
+    return y.astype(rng.choice(_LABEL_DTYPES)) if "label dtypes" in features else y
+
+
+def _laid_out(
+    a: NDArray[Any], dtype: Any, rng: np.random.Generator, layout: str, read_only: bool = False
+) -> NDArray[Any]:
+    """Return ``a`` in its dtype, with the same entries in some other order in memory if the layout is mixed."""
+    a = np.asarray(a, dtype)
+    if layout == "mixed" and a.ndim:
+        kind = rng.integers(4)
+        if kind == 1:
+            a = np.asfortranarray(a)
+        elif kind == 2:  # every second entry of a wider array
+            a = np.repeat(a, 2, axis=-1)[..., ::2]
+        elif kind == 3:  # backwards in memory
+            a = a[::-1].copy()[::-1]
+    if read_only:
+        a.flags.writeable = False
+    return a

@@ -1,0 +1,11 @@
+"""The same mathematics in jax.numpy, forward only: the textbook formulas, sharing no code and no trick with handgrad.
+
+A twin has its rule's or network's signature. The positional arguments and the value of a rule's twin are annotated
+with their dimensions, so that problems can be made up for it and padded to one shape: with zeros, or with what the
+annotation gives for a dimension. A twin that averages over rows takes ``where=``, the mask of the rows that count.
+"""
+
+from oracle.twins.networks import NETWORKS
+from oracle.twins.rules import RULES
+
+__all__ = ["NETWORKS", "RULES"]

@@ -1,0 +1,13 @@
+"""A twin for each rule, found by the rule's name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from oracle.twins.rules import activations, affine, losses, penalties
+
+__all__ = ["RULES"]
+
+#: Every twin by the name of its rule.
+RULES: dict[str, Callable[..., Any]] = {
+    name: getattr(family, name) for family in (affine, activations, losses, penalties) for name in family.__all__
+}

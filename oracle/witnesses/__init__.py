@@ -1,0 +1,1 @@
+"""Who else can say what a gradient is. The witnesses share no code with one another nor with handgrad."""

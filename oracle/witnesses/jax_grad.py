@@ -1,0 +1,80 @@
+"""What JAX's own differentiation says of a problem, and how far rounding alone may carry a correct answer from it."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle import twins
+from oracle.comparison import bounds, perturbed
+from oracle.padding import dimensions_of, pad_network, pad_rule, unpad
+from oracle.problems import NetworkProblem, RuleProblem
+
+__all__ = ["Testimony", "network", "rule"]
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """The value and gradients by name, and the bound on each entry for a correct answer."""
+
+    expected: dict[str, NDArray[Any]]
+    bound: dict[str, NDArray[Any]]
+
+
+def rule(problem: RuleProblem) -> Testimony:
+    """Return the value and the cotangents by ``jax.vjp``: "value" and, for an argument x, "dx"."""
+    twin = twins.RULES[problem.name]
+    names = [f"d{argument}" for argument in dimensions_of(twin) if argument != "return"]
+    args, kwargs, cotangent = pad_rule(twin, problem.args, problem.kwargs, problem.cotangent)
+
+    def vjp(args: Any, kwargs: Any, cotangent: Any) -> Any:
+        value, backward = jax.vjp(lambda *a: twin(*a, **kwargs), *args)
+        return {"value": value, **dict(zip(names, backward(cotangent)))}
+
+    like = {"value": problem.cotangent, **dict(zip(names, problem.args))}
+    return _testimony(("rule", problem.name), vjp, (args, kwargs, cotangent), problem.dtype, like)
+
+
+def network(problem: NetworkProblem) -> Testimony:
+    """Return the loss and the gradients by ``jax.value_and_grad``: "loss", the parameters' names and "X"."""
+    twin = twins.NETWORKS[problem.name]
+    params, X, y, where = pad_network(problem.params, problem.X.astype(problem.dtype), problem.y.astype(int))
+
+    def value_and_grad(params: Any, X: Any, y: Any, reg: Any, where: Any) -> Any:
+        loss = functools.partial(twin.loss, where=where, **problem.kwargs)
+        value, (grads, dX) = jax.value_and_grad(loss, argnums=(0, 1))(params, X, y, reg)
+        return {"loss": value, **grads, "X": dX}
+
+    like = {"loss": np.zeros(()), **problem.params, "X": problem.X}
+    key = ("network", problem.name, *problem.kwargs.items())
+    args = (params, X, y, problem.dtype.type(problem.reg), where)
+    return _testimony(key, value_and_grad, args, problem.dtype, like)
+
+
+_compiled: dict[Any, Any] = {}
+
+
+def _testimony(
+    key: tuple[Any, ...], f: Callable[..., Any], args: Any, dtype: np.dtype[Any], like: dict[str, NDArray[Any]]
+) -> Testimony:
+    """Run ``f`` as it is, and perturbed in float64; both are compiled once for each key and padded shape."""
+    wide = jax.tree.map(lambda a: np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a), args)
+    leaves = jax.tree.leaves(wide)
+    key = (*key, *(a.shape for a in leaves))
+    if key not in _compiled:
+        g, signs = perturbed(f, *wide)
+        _compiled[key] = jax.jit(f), jax.jit(jax.vmap(g, in_axes=(0, None, *(None for _ in wide))), compiler_options={"xla_llvm_disable_expensive_passes": True}), signs
+    run, draw, signs = _compiled[key]
+    expected = run(*args)
+    draws = draw(signs, float(np.finfo(dtype).eps), *wide)
+
+    scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)
+    return Testimony(
+        {name: unpad(expected[name], a) for name, a in like.items()},
+        {name: bounds(unpad(draws[name], a), scale=scale, dtype=dtype) for name, a in like.items()},
+    )
