@@ -1,5 +1,6 @@
-"""The oracle: proves handgrad's gradients against jax.grad and exact arithmetic, on problems that Hypothesis makes up."""
+"""The oracle: proves hand-derived gradients against jax.grad and exact arithmetic, on problems Hypothesis makes up."""
 
 import jax
 
-jax.config.update("jax_enable_x64", True)  # before the first array: JAX would make it float32
+# before the first array: JAX would make it float32
+jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]

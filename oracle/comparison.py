@@ -9,7 +9,7 @@ What does not round does not spread: zeros, and sums and products of small integ
 correct program, so at a kink that is hit exactly the convention itself is compared.
 
 - An operation is perturbed by 1 ulp = 2 units of roundoff, twice what IEEE arithmetic errs by.
-- The terms of a sum or matrix product are perturbed one by one: so its spread grows with its length, as rounding does.
+- The terms of a sum or matrix product are perturbed one by one, so that its spread grows with its length.
 - ``FACTOR`` covers what one draw does not: there are two programs; their exponentials err by 2 ulp rather than ½; a
   sum's rounding may be systematic rather than random; and the largest of 16 draws is below a quarter of the standard
   deviation for one entry in 10¹¹.
@@ -30,18 +30,20 @@ import numpy as np
 from jax.extend import core
 from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "FACTOR", "Disagreement", "bounds", "disagreements", "perturbed"]
+__all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "perturbed"]
 
 DRAWS = 16
 FACTOR = 16
 
 # Operations that select, rearrange, compare or change a sign: none rounds.
 _EXACT = frozenset(
-    "abs argmax argmin broadcast_in_dim ceil clamp concatenate convert_element_type copy dynamic_slice "
-    "dynamic_update_slice eq expand_dims floor gather ge gt iota le lt max min ne neg pad reduce_max reduce_min reshape "
-    "rev round scatter select_and_scatter select_n sign slice sort split squeeze stop_gradient transpose".split()
+    """
+    abs argmax argmin broadcast_in_dim ceil clamp concatenate convert_element_type copy dynamic_slice
+    dynamic_update_slice eq expand_dims floor gather ge gt iota le lt max min ne neg pad reduce_max reduce_min reshape
+    rev round scatter select_and_scatter select_n sign slice sort split squeeze stop_gradient transpose
+    """.split()  # noqa: SIM905
 )
-# Operations that do not round integers, with how large they can make them: by the operands' sizes and the terms a sum has.
+# Operations that do not round integers, and how large these become: from the operands' sizes and the terms in a sum.
 _SIZE_OF_INTEGERS: dict[str, Callable[..., Any]] = {
     "add": lambda terms, a, b: a + b,
     "add_any": lambda terms, a, b: a + b,
@@ -57,8 +59,8 @@ _SUMS = frozenset(["dot_general", "reduce_sum"])
 
 
 @dataclass(frozen=True)
-class Disagreement:
-    """One entry in which two gradients differ by more than their bound."""
+class Comparison:
+    """The entry of an array that lies furthest from what is expected, measured by its bound."""
 
     name: str
     index: tuple[int, ...]
@@ -68,8 +70,19 @@ class Disagreement:
 
     @property
     def error(self) -> float:
-        """How far the given value is from the expected one."""
-        return abs(self.given - self.expected)
+        """How far the given value is from the expected one; infinite if either is not a number."""
+        difference = abs(self.given - self.expected)
+        return difference if difference == difference else np.inf
+
+    @property
+    def excess(self) -> float:
+        """The error as a multiple of its bound."""
+        return self.error / self.bound
+
+    @property
+    def agrees(self) -> bool:
+        """Whether rounding explains the error."""
+        return self.excess <= 1
 
     def __str__(self) -> str:
         at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
@@ -106,17 +119,17 @@ def bounds(spreads: NDArray[Any], *, scale: float, dtype: Any) -> NDArray[Any]:
     return np.asarray(FACTOR * np.max(np.abs(spreads[1:] - spreads[0]), axis=0) + floor)
 
 
-def disagreements(
-    given: Mapping[str, Any], expected: Mapping[str, Any], bound: Mapping[str, Any]
-) -> list[Disagreement]:
-    """Return the worst entry of each array in which ``given`` is further from ``expected`` than its bound."""
+def compare(
+    given: Mapping[str, Any], expected: Mapping[str, Any], bound: Mapping[str, NDArray[Any]]
+) -> list[Comparison]:
+    """Return the comparison of each array that is given, at its worst entry."""
     found = []
-    for name, e in expected.items():
-        g = np.asarray(given[name], float)
-        excess = np.nan_to_num(np.abs(g - e) / bound[name], nan=np.inf, posinf=np.inf)
-        if excess.size and np.max(excess) > 1:
-            at = tuple(map(int, np.unravel_index(np.argmax(excess), excess.shape)))
-            found.append(Disagreement(name, at, float(g[at]), float(e[at]), float(bound[name][at])))
+    for name, g in given.items():
+        g, e, b = np.asarray(g, float), np.asarray(expected[name], float), bound[name]
+        if g.size:
+            excess = np.nan_to_num(np.abs(g - e) / b, nan=np.inf)
+            at = tuple(map(int, np.unravel_index(np.argmax(excess), g.shape)))
+            found.append(Comparison(name, at, float(g[at]), float(e[at]), float(b[at])))
     return found
 
 
@@ -147,7 +160,7 @@ class _Perturbation:
         name = eqn.primitive.name
         values, sizes = zip(*operands) if operands else ((), ())
         if name in _EXACT or not jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating):
-            size = functools.reduce(jnp.maximum, sizes, 1.0)
+            size: Any = functools.reduce(_larger, sizes, 1.0)
             return [(r, size) for r in _bind(eqn, *values)]
         size = np.inf
         if name in _SIZE_OF_INTEGERS:
@@ -168,11 +181,17 @@ class _Perturbation:
         return jnp.where(jnp.isfinite(x), error * self.signs[start : self.used].reshape(x.shape), 0)
 
 
+def _larger(a: Any, b: Any) -> Any:
+    return jnp.maximum(a, b)
+
+
 def _measured(x: Any) -> tuple[Any, Any]:
     """Return x and the size of the integers in it."""
-    if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
-        return x, jnp.max(jnp.abs(x), initial=1).astype(float) if jnp.result_type(x) != bool else 1.0
-    return x, jnp.where(jnp.all(x == jnp.round(x)), jnp.max(jnp.abs(x), initial=1.0), np.inf)
+    x = jnp.asarray(x)
+    if x.dtype == jnp.bool_:
+        return x, 1.0
+    size = jnp.max(jnp.abs(x), initial=1).astype(float)
+    return x, jnp.where(jnp.all(x == jnp.round(x)), size, np.inf)
 
 
 def _bind(eqn: Any, *values: Any) -> list[Any]:

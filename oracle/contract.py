@@ -10,7 +10,9 @@ __all__ = ["breaches"]
 
 
 def breaches(
-    run: Callable[[], Mapping[str, NDArray[Any]]], arguments: Mapping[str, NDArray[Any]], like: Mapping[str, NDArray[Any]]
+    run: Callable[[], Mapping[str, NDArray[Any]]],
+    arguments: Mapping[str, NDArray[Any]],
+    like: Mapping[str, NDArray[Any]],
 ) -> Iterator[str]:
     """Call ``run`` twice and yield a sentence for each promise that it breaks.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["dimensions_of", "pad", "pad_network", "pad_rule", "unpad"]
+__all__ = ["arguments_of", "dimensions_of", "pad", "pad_network", "pad_rule", "unpad"]
 
 _SMALLEST = 8
 
@@ -21,6 +21,11 @@ _SMALLEST = 8
 def dimensions_of(twin: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     """Return the dimensions of each positional argument of a rule's twin, and of its value as ``"return"``."""
     return {argument: dims for argument, (dims, _) in _annotations(twin).items()}
+
+
+def arguments_of(twin: Callable[..., Any]) -> list[str]:
+    """Return the names of the positional arguments of a rule's twin: those that are differentiated."""
+    return [name for name in dimensions_of(twin) if name != "return"]
 
 
 def pad_rule(
@@ -60,8 +65,7 @@ def pad(a: NDArray[Any]) -> NDArray[Any]:
 
 def unpad(padded: Any, like: NDArray[Any]) -> NDArray[Any]:
     """Return the part of ``padded`` that has the shape of ``like``; leading axes are kept."""
-    padded = np.asarray(padded)
-    return padded[(..., *(slice(n) for n in np.shape(like)))]
+    return np.asarray(np.asarray(padded)[(..., *(slice(n) for n in np.shape(like)))])
 
 
 @functools.cache

@@ -12,9 +12,11 @@ import numpy as np
 from mpmath import exp, expm1, log1p, mpf, sech, sqrt, tanh
 from numpy.typing import NDArray
 
+from oracle.padding import arguments_of
 from oracle.problems import NetworkProblem, RuleProblem
+from oracle.twins import RULES as TWINS
 
-__all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "network", "rule"]
+__all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "testify"]
 
 DIGITS = 60
 
@@ -106,38 +108,42 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
 }
 
 
-def rule(problem: RuleProblem) -> tuple[NDArray[Any], ...]:
-    """Return the exact value and cotangents, as arrays of mpmath numbers."""
+def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]]:
+    """Return the exact answers as arrays of mpmath numbers, under the names that ``jax_grad`` gives them."""
     with mpmath.workdps(DIGITS):
-        dvalue, *args = map(_exact, (problem.cotangent, *problem.args))
-        return tuple(np.asarray(a, object) for a in RULES[problem.name](dvalue, *args, **problem.kwargs))
+        return _rule(problem) if isinstance(problem, RuleProblem) else _network(problem)
 
 
-def network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
-    """Return the exact loss and gradients, as arrays of mpmath numbers: "loss", the parameters' names and "X"."""
-    with mpmath.workdps(DIGITS):
-        params = {name: _exact(a) for name, a in problem.params.items()}
-        depth = len(params) // 2
-        activations = problem.kwargs.get("activation", ("relu",) * (depth - 1))
+def _rule(problem: RuleProblem) -> dict[str, NDArray[Any]]:
+    dvalue, *args = map(_exact, (problem.cotangent, *problem.args))
+    names = ["value", *(f"d{argument}" for argument in arguments_of(TWINS[problem.name]))]
+    results = RULES[problem.name](dvalue, *args, **problem.kwargs)
+    return {name: np.asarray(a, object) for name, a in zip(names, results)}
 
-        h, inputs, slopes = _exact(problem.X), [], []
-        for i in range(1, depth + 1):
-            inputs.append(h)
-            h = h @ params[f"W{i}"] + params[f"b{i}"]
-            if i < depth:
-                value, slope = ACTIVATIONS[activations[i - 1]]
-                h, s = _each(value, h), _each(slope, h)
-                slopes.append(s)
 
-        J, dz = _softmax_cross_entropy(mpf(1), h, labels=problem.y)
-        found = {}
-        for i in range(depth, 0, -1):
-            R, dR = _l2(mpf(1), params[f"W{i}"], reg=problem.reg)
-            J += R
-            _, dh, dW, db = _affine(dz, inputs[i - 1], params[f"W{i}"], params[f"b{i}"])
-            found |= {f"W{i}": dW + dR, f"b{i}": db}
-            dz = dh * slopes[i - 2] if i > 1 else dh
-        return {"loss": np.asarray(J, object), **found, "X": dz}
+def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
+    params = {name: _exact(a) for name, a in problem.params.items()}
+    depth = len(params) // 2
+    activations = problem.kwargs.get("activation", ("relu",) * (depth - 1))
+
+    h, inputs, slopes = _exact(problem.X), [], []
+    for i in range(1, depth + 1):
+        inputs.append(h)
+        h = h @ params[f"W{i}"] + params[f"b{i}"]
+        if i < depth:
+            value, slope = ACTIVATIONS[activations[i - 1]]
+            h, s = _each(value, h), _each(slope, h)
+            slopes.append(s)
+
+    J, dz = _softmax_cross_entropy(mpf(1), h, labels=problem.y)
+    found: dict[str, Any] = {}
+    for i in range(depth, 0, -1):
+        R, dR = _l2(mpf(1), params[f"W{i}"], reg=problem.reg)
+        J += R
+        _, dh, dW, db = _affine(dz, inputs[i - 1], params[f"W{i}"], params[f"b{i}"])
+        found |= {f"W{i}": dW + dR, f"b{i}": db}
+        dz = dh * slopes[i - 2] if i > 1 else dh
+    return {"loss": np.asarray(J, object), **found, "X": dz}
 
 
 def error(given: Any, exact: NDArray[Any]) -> NDArray[np.float64]:

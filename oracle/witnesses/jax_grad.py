@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from oracle import twins
 from oracle.comparison import bounds, perturbed
-from oracle.padding import dimensions_of, pad_network, pad_rule, unpad
+from oracle.padding import arguments_of, pad_network, pad_rule, unpad
 from oracle.problems import NetworkProblem, RuleProblem
 
-__all__ = ["Testimony", "network", "rule"]
+__all__ = ["Testimony", "testify"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,17 @@ class Testimony:
     bound: dict[str, NDArray[Any]]
 
 
-def rule(problem: RuleProblem) -> Testimony:
-    """Return the value and the cotangents by ``jax.vjp``: "value" and, for an argument x, "dx"."""
+def testify(problem: RuleProblem | NetworkProblem) -> Testimony:
+    """Return what ``jax.vjp`` says of a rule or ``jax.value_and_grad`` of a network.
+
+    The names are "value" and, for an argument x, "dx"; or "loss", the parameters' names and "X".
+    """
+    return _rule(problem) if isinstance(problem, RuleProblem) else _network(problem)
+
+
+def _rule(problem: RuleProblem) -> Testimony:
     twin = twins.RULES[problem.name]
-    names = [f"d{argument}" for argument in dimensions_of(twin) if argument != "return"]
+    names = [f"d{argument}" for argument in arguments_of(twin)]
     args, kwargs, cotangent = pad_rule(twin, problem.args, problem.kwargs, problem.cotangent)
 
     def vjp(args: Any, kwargs: Any, cotangent: Any) -> Any:
@@ -40,8 +47,7 @@ def rule(problem: RuleProblem) -> Testimony:
     return _testimony(("rule", problem.name), vjp, (args, kwargs, cotangent), problem.dtype, like)
 
 
-def network(problem: NetworkProblem) -> Testimony:
-    """Return the loss and the gradients by ``jax.value_and_grad``: "loss", the parameters' names and "X"."""
+def _network(problem: NetworkProblem) -> Testimony:
     twin = twins.NETWORKS[problem.name]
     params, X, y, where = pad_network(problem.params, problem.X.astype(problem.dtype), problem.y.astype(int))
 
@@ -68,7 +74,14 @@ def _testimony(
     key = (*key, *(a.shape for a in leaves))
     if key not in _compiled:
         g, signs = perturbed(f, *wide)
-        _compiled[key] = jax.jit(f), jax.jit(jax.vmap(g, in_axes=(0, None, *(None for _ in wide))), compiler_options={"xla_llvm_disable_expensive_passes": True}), signs
+        _compiled[key] = (
+            jax.jit(f),
+            jax.jit(
+                jax.vmap(g, in_axes=(0, None, *(None for _ in wide))),
+                compiler_options={"xla_llvm_disable_expensive_passes": True},
+            ),
+            signs,
+        )
     run, draw, signs = _compiled[key]
     expected = run(*args)
     draws = draw(signs, float(np.finfo(dtype).eps), *wide)

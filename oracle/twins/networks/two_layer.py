@@ -17,5 +17,5 @@ def scores(params: dict[str, Array], X: Array) -> Array:
 
 def loss(params: dict[str, Array], X: Array, y: Array, reg: float = 0.0, *, where: Array | None = None) -> Array:
     """Return the mean cross-entropy plus ½ reg times the sum of the squared weights."""
-    penalty = (jnp.sum(params["W1"] ** 2) + jnp.sum(params["W2"] ** 2))
+    penalty = jnp.sum(params["W1"] ** 2) + jnp.sum(params["W2"] ** 2)
     return softmax_cross_entropy(scores(params, X), labels=y, where=where) + 0.5 * reg * penalty

@@ -1,0 +1,76 @@
+"""What the reader of a verification sees: one table, and the smallest problem that fails."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from oracle.comparison import Comparison
+from oracle.snippets import snippet
+from oracle.verification import Examination, Problem
+
+__all__ = ["Row", "report"]
+
+
+@dataclass
+class Row:
+    """All that was found about one rule or network."""
+
+    name: str
+    problems: int = 0
+    overruled: int = 0
+    seconds: float = 0.0
+    worst: Comparison | None = None
+    failure: tuple[Problem, tuple[str, ...]] | None = None
+
+    def add(self, problem: Problem, examination: Examination) -> None:
+        """Count a problem in; after a failure, only smaller failures matter."""
+        if examination.complaints:
+            self.failure = problem, examination.complaints
+        elif self.failure is None:
+            self.problems += 1
+            self.overruled += examination.overruled
+            if self.worst is None or examination.worst.excess > self.worst.excess:
+                self.worst = examination.worst
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word or two."""
+        if self.failure:
+            return "DISAGREES"
+        if not self.problems:
+            return "not run"
+        return f"agrees (JAX off: {self.overruled})" if self.overruled else "agrees"
+
+
+def report(rows: Sequence[Row], console: Console) -> None:
+    """Print the table and, for each row that disagrees, what is wrong and how to see it again."""
+    table = Table(title="hand-derived gradients against jax.grad", title_justify="left", title_style="bold")
+    table.add_column("name", no_wrap=True)
+    for heading in ("problems", "worst error", "its bound", "ratio", "problems/s"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for row in rows:
+        worst = ("", "", "")
+        if row.worst:
+            worst = f"{row.worst.error:.0e}", f"{row.worst.bound:.0e}", f"{row.worst.excess:.2f}"
+        rate = f"{row.problems / row.seconds:,.0f}" if row.seconds else ""
+        style = "red" if row.failure else "green" if row.problems else "dim"
+        table.add_row(row.name, f"{row.problems:,}", *worst, rate, f"[{style}]{row.verdict}[/]")
+    console.print(table)
+    for row in rows:
+        if row.failure:
+            problem, complaints = row.failure
+            console.print(f"\n[red bold]{row.name}[/] on the smallest problem found, {problem.dtype}:")
+            for complaint in complaints:
+                console.print(f"  {escape(complaint)}", highlight=False, soft_wrap=True)
+            console.print(f"\n{snippet(problem)}\n", markup=False, highlight=False, soft_wrap=True)
+    total, seconds = sum(row.problems for row in rows), math.fsum(row.seconds for row in rows)
+    wrong = [row.name for row in rows if row.failure]
+    console.print(
+        f"{total:,} problems in {seconds:.0f} s: "
+        + (f"[red bold]{', '.join(wrong)} disagree[/]" if wrong else "[green bold]every gradient agrees[/]")
+    )

@@ -1,0 +1,135 @@
+"""Checks handgrad's rules and networks against the witnesses, problem by problem."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from numpy.typing import NDArray
+
+import handgrad
+from oracle import contract
+from oracle.comparison import Comparison, compare
+from oracle.padding import arguments_of
+from oracle.problems import NetworkProblem, RuleProblem, network_problems, rule_problems
+from oracle.twins import RULES as TWINS
+from oracle.witnesses import exact, jax_grad
+
+__all__ = ["Examination", "Problem", "answers", "examine", "search", "training_run"]
+
+Problem = RuleProblem | NetworkProblem
+
+
+class _Complaint(Exception):
+    """Tells Hypothesis that a problem failed."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What came out of one problem: each array's worst entry, the promises broken, and whether JAX was overruled."""
+
+    comparisons: tuple[Comparison, ...]
+    breaches: tuple[str, ...] = ()
+    overruled: bool = False
+
+    @property
+    def worst(self) -> Comparison:
+        """The entry that lies furthest from what is expected, measured by its bound."""
+        return max(self.comparisons, key=lambda c: c.excess)
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """A sentence for each promise broken and each array that is wrong."""
+        return (*self.breaches, *(str(c) for c in self.comparisons if not c.agrees))
+
+
+def answers(problem: Problem) -> dict[str, Any]:
+    """Return handgrad's answers by name: "value", "dx", … for a rule; "loss", "W1", …, "X" for a network."""
+    if isinstance(problem, RuleProblem):
+        value, backward = handgrad.RULES[problem.name](*problem.args, **problem.kwargs)
+        names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
+        return {"value": value, **dict(zip(names, backward(problem.cotangent)))}
+    loss, grads = handgrad.NETWORKS[problem.name].loss_and_grad(
+        problem.params, problem.X, problem.y, problem.reg, input_grad=problem.X.dtype.kind == "f", **problem.kwargs
+    )
+    return {"loss": loss, **grads}
+
+
+def examine(problem: Problem, answer: Callable[[Any], dict[str, Any]] = answers) -> Examination:
+    """Compare the answers to a problem with JAX's and, where the two differ, with exact arithmetic's."""
+    breaches = tuple(contract.breaches(lambda: answer(problem), _arguments(problem), _like(problem)))
+    if breaches:  # what has the wrong shape cannot be compared, and what changes need not be
+        return Examination((), breaches)
+    given = answer(problem)
+    testimony = jax_grad.testify(problem)
+    found = compare(given, testimony.expected, testimony.bound)
+    if all(c.agrees for c in found):
+        return Examination(tuple(found))
+    truth = exact.testify(problem)
+    judged = tuple(compare(given, truth, testimony.bound))
+    return Examination(judged, overruled=all(c.agrees for c in judged))
+
+
+def search(
+    name: str, *, problems: int, seed: int, dtype: Any = None, found: Callable[[Problem, Examination], None]
+) -> None:
+    """Draw problems for a rule or network and call ``found`` with each and what came out of it.
+
+    After the first one with a complaint, Hypothesis looks for smaller ones; the last one found is the smallest.
+    """
+    strategy = network_problems(name, dtype) if name in handgrad.NETWORKS else rule_problems(name, dtype)
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=problems,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def check(problem: Problem) -> None:
+        try:
+            examination = examine(problem)
+        except Exception as error:
+            examination = Examination((), (f"{type(error).__name__}: {error}",))
+        found(problem, examination)
+        if examination.complaints:
+            raise _Complaint
+
+    with contextlib.suppress(_Complaint):
+        check()
+
+
+def training_run(
+    *, steps: int = 100, batch_size: int = 64, hidden: int = 100, seed: int = 0, dtype: Any = np.float64
+) -> Iterator[NetworkProblem]:
+    """Yield the problems that minibatch SGD really meets: a two-layer network learning the digits."""
+    X, y = handgrad.datasets.digits()
+    rng = np.random.default_rng(seed)
+    params = handgrad.init_params([X.shape[1], hidden, 10], rng=rng, dtype=dtype)
+    for _ in range(steps):
+        rows = rng.choice(len(X), batch_size, replace=False)
+        yield NetworkProblem("two_layer", params, X[rows].astype(dtype), y[rows], reg=1e-3)
+        _, grads = handgrad.two_layer.loss_and_grad(params, X[rows], y[rows], 1e-3)
+        params = {name: p - 0.5 * grads[name] for name, p in params.items()}
+
+
+def _arguments(problem: Problem) -> dict[str, NDArray[Any]]:
+    if isinstance(problem, RuleProblem):
+        names = arguments_of(TWINS[problem.name])
+        keywords = {k: v for k, v in problem.kwargs.items() if isinstance(v, np.ndarray)}
+        return {**dict(zip(names, problem.args)), **keywords, "the cotangent": problem.cotangent}
+    return {**problem.params, "X": problem.X, "y": problem.y}
+
+
+def _like(problem: Problem) -> dict[str, NDArray[Any]]:
+    """Return an array of the right shape and dtype for each answer."""
+    if isinstance(problem, RuleProblem):
+        names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
+        return {"value": problem.cotangent, **dict(zip(names, problem.args))}
+    like = {"loss": np.zeros((), problem.dtype), **problem.params}
+    return like | {"X": problem.X} if problem.X.dtype.kind == "f" else like
