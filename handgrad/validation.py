@@ -23,17 +23,14 @@ def check_labels(y: Array, N: int, C: int, *, name: str = "y") -> None:
     """Raise unless ``y`` is (N,) integers in [0, C), and N and C are at least 1."""
     if not hasattr(y, "dtype"):
         raise TypeError(f"{name} expected an array of integers, given {type(y).__name__}")
-    if isinstance(y, np.ndarray):
-        is_integer = y.dtype.kind in "iu"
-    else:
-        is_integer = y.__array_namespace__().isdtype(y.dtype, "integral")
-    if not is_integer:
+    xp = np if isinstance(y, np.ndarray) else y.__array_namespace__()
+    if not xp.isdtype(y.dtype, "integral"):
         raise TypeError(f"{name} expected integers, given dtype {y.dtype}")
     if y.shape != (N,):
         raise ValueError(f"{name} expected shape ({N},), one label an example, given {y.shape}")
     if N == 0 or C == 0:
         raise ValueError(f"expected at least one example and one class, given N = {N}, C = {C}")
-    lowest, highest = _number(y.min()), _number(y.max())
+    lowest, highest = _number(xp.min(y)), _number(xp.max(y))
     if lowest is not None and highest is not None and (lowest < 0 or highest >= C):
         wrong = lowest if lowest < 0 else highest
         raise ValueError(f"{name} expected labels in [0, {C}), given {int(wrong)}")

@@ -1,5 +1,7 @@
 """Where training starts from."""
 
+from __future__ import annotations  # numpy.random takes longer to import than all of handgrad
+
 import math
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -53,7 +53,8 @@ def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullb
         raise ValueError(f"softmax_cross_entropy expected scores (N, C), given shape {scores.shape}")
     N, C = scores.shape
     check_labels(labels, N, C, name="labels")
-    is_label = labels[:, None] == xp.arange(C)  # (N, C)
+    classes = xp.arange(C)
+    is_label = xp.astype(labels, classes.dtype)[:, None] == classes  # (N, C)
 
     t = scores - xp.max(scores, axis=1, keepdims=True)  # (N, C), at most 0: no exponential overflows
     e = xp.exp(t)  # (N, C)

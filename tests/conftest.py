@@ -1,0 +1,15 @@
+"""How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci or nightly (by default ci where CI is set, else dev)."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+common = {
+    "deadline": None,  # the first problem of a shape compiles
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors],
+}
+settings.register_profile("dev", max_examples=60, **common)
+# Hypothesis's own ci profile repeats the same examples in every run; this one keeps looking
+settings.register_profile("ci", max_examples=60, derandomize=False, print_blob=True, **common)
+settings.register_profile("nightly", max_examples=5000, derandomize=False, print_blob=True, **common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

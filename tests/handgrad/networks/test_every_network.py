@@ -1,0 +1,312 @@
+"""Properties that hold for every network in ``handgrad.NETWORKS``."""
+
+import functools
+from dataclasses import replace
+
+import array_api_strict
+import jax
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from handgrad import NETWORKS, init_params, mlp
+from oracle import twins
+from oracle.comparison import DRAWS, FACTOR
+from oracle.problems import network_problems
+from oracle.verification import answers, examine
+from oracle.witnesses import exact, jax_grad
+
+each_network = pytest.mark.parametrize("name", NETWORKS)
+EPS = np.finfo(float).eps
+
+
+def problems(name, dtype=np.float64):
+    return network_problems(name, dtype)
+
+
+def call(problem):
+    return NETWORKS[problem.name].loss_and_grad(problem.params, problem.X, problem.y, problem.reg, **problem.kwargs)
+
+
+def bounds(problem):
+    return jax_grad.testify(problem).bound
+
+
+def last_bias(problem):
+    return f"b{len(problem.params) // 2}"
+
+
+@each_network
+def test_has_a_twin(name):
+    assert name in twins.NETWORKS
+
+
+@each_network
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_loss_and_gradients_equal_jax(name, dtype, data):
+    problem = data.draw(network_problems(name, dtype))
+
+    examination = examine(problem)
+
+    assert not examination.complaints
+
+
+@each_network
+@settings(max_examples=20)
+@given(data=st.data())
+def test_loss_and_gradients_equal_exact_arithmetic(name, data):
+    problem = data.draw(problems(name))
+
+    truth, bound = exact.testify(problem), bounds(problem)
+
+    for result, answer in answers(problem).items():
+        assert np.all(exact.error(answer, truth[result]) <= bound[result]), result
+
+
+@each_network
+@given(data=st.data())
+def test_loss_is_the_loss_that_the_gradient_belongs_to(name, data):
+    problem = data.draw(network_problems(name))
+    network = NETWORKS[name]
+
+    alone = network.loss(problem.params, problem.X, problem.y, problem.reg, **problem.kwargs)
+    with_grads, _ = call(problem)
+
+    assert alone == with_grads
+    assert alone.dtype == with_grads.dtype == problem.dtype
+
+
+@each_network
+@given(data=st.data())
+def test_predicts_the_class_with_the_highest_score(name, data):
+    problem = data.draw(network_problems(name))
+
+    scores = NETWORKS[name].scores(problem.params, problem.X, **problem.kwargs)
+    predicted = NETWORKS[name].predict(problem.params, problem.X, **problem.kwargs)
+
+    assert scores.shape == (len(problem.X), len(problem.params[last_bias(problem)]))
+    assert scores.dtype == problem.dtype
+    assert np.array_equal(predicted, np.argmax(scores, axis=1))
+
+
+@each_network
+@given(data=st.data())
+def test_rows_of_the_score_gradient_sum_to_zero(name, data):
+    problem = data.draw(problems(name))
+
+    _, grads = call(problem)
+
+    db = grads[last_bias(problem)]  # the sum of the rows, each of which sums to 0 and to at most 2 / N in size
+    assert abs(db.sum()) <= 4 * EPS * (len(db) + len(problem.X))
+
+
+@each_network
+@given(data=st.data())
+def test_gradient_of_a_batch_is_the_mean_of_its_parts(name, data):
+    problem = data.draw(problems(name))
+    N = len(problem.X)
+    assume(N > 1)
+    cut = data.draw(st.integers(1, N - 1))
+    parts = [replace(problem, X=problem.X[rows], y=problem.y[rows]) for rows in (slice(cut), slice(cut, N))]
+
+    loss, grads = call(problem)
+    (loss_1, grads_1), (loss_2, grads_2) = map(call, parts)
+
+    all_bounds = [bounds(p) for p in (problem, *parts)]
+    whole, first, second = {"loss": loss, **grads}, {"loss": loss_1, **grads_1}, {"loss": loss_2, **grads_2}
+    for key in whole:
+        mean = (cut * first[key] + (N - cut) * second[key]) / N
+        tolerance = sum(b[key] for b in all_bounds) + 4 * EPS * (np.abs(first[key]) + np.abs(second[key]))
+        assert np.all(np.abs(whole[key] - mean) <= tolerance), key
+
+
+@each_network
+@given(data=st.data())
+def test_permuting_the_examples_changes_nothing(name, data):
+    problem = data.draw(problems(name))
+    order = np.array(data.draw(st.permutations(range(len(problem.X)))))
+    permuted = replace(problem, X=problem.X[order], y=problem.y[order])
+
+    (loss, grads), (loss_p, grads_p) = call(problem), call(permuted)
+
+    bound = bounds(problem)
+    assert abs(loss - loss_p) <= 2 * bound["loss"]
+    for key, g in grads.items():
+        assert np.all(np.abs(g - grads_p[key]) <= 2 * bound[key]), key
+
+
+@each_network
+@given(data=st.data())
+def test_permuting_the_classes_permutes_the_gradient(name, data):
+    problem = data.draw(problems(name))
+    depth = len(problem.params) // 2
+    W, b = f"W{depth}", f"b{depth}"
+    order = np.array(data.draw(st.permutations(range(len(problem.params[b])))))
+    params = {**problem.params, W: problem.params[W][:, order], b: problem.params[b][order]}
+    permuted = replace(problem, params=params, y=np.argsort(order)[problem.y.astype(int)])
+
+    (loss, grads), (loss_p, grads_p) = call(problem), call(permuted)
+
+    bound = bounds(problem)
+    assert abs(loss - loss_p) <= 2 * bound["loss"]
+    for key, g in grads.items():
+        at = (..., order) if key in (W, b) else ...
+        assert np.all(np.abs(g[at] - grads_p[key]) <= 2 * bound[key][at]), key
+
+
+@pytest.mark.parametrize("name", ["two_layer", "three_layer", "mlp"])
+@given(data=st.data())
+def test_permuting_the_hidden_units_permutes_the_gradient(name, data):
+    problem = data.draw(problems(name))
+    assume(len(problem.params) > 2)
+    order = np.array(data.draw(st.permutations(range(len(problem.params["b1"])))))
+    moved = {"W1": (..., order), "b1": (order,), "W2": (order,)}
+    params = {key: a[moved[key]] if key in moved else a for key, a in problem.params.items()}
+
+    (loss, grads), (loss_p, grads_p) = call(problem), call(replace(problem, params=params))
+
+    bound = bounds(problem)
+    assert abs(loss - loss_p) <= 2 * bound["loss"]
+    for key, g in grads.items():
+        at = moved.get(key, ...)
+        assert np.all(np.abs(g[at] - grads_p[key]) <= 2 * bound[key][at]), key
+
+
+@each_network
+@given(data=st.data())
+def test_penalty_adds_reg_times_the_weights_and_nothing_to_the_biases(name, data):
+    problem = data.draw(problems(name))
+
+    _, with_penalty = call(problem)
+    _, without = call(replace(problem, reg=0.0))
+
+    for key, g in with_penalty.items():
+        if key.startswith("b"):
+            assert np.array_equal(g, without[key]), key
+        else:
+            added = problem.reg * problem.params[key]
+            rounding = 2 * EPS * (np.abs(g) + np.abs(without[key]) + np.abs(added)) + np.finfo(float).tiny
+            assert np.all(np.abs(g - without[key] - added) <= rounding), key
+
+
+@pytest.mark.parametrize("name", ["two_layer", "three_layer"])
+@given(data=st.data())
+def test_rescaling_a_rectified_unit_rescales_its_gradient_exactly(name, data):
+    """ReLU(a z) = a ReLU(z) for a > 0, and a power of two rounds nothing."""
+    problem = replace(data.draw(problems(name)), reg=0.0)
+    a = 2.0 ** data.draw(st.integers(-6, 6))
+    factors = {"W1": a, "b1": a, "W2": 1 / a}
+    params = {key: p * factors.get(key, 1.0) for key, p in problem.params.items()}
+
+    (loss, grads), (loss_r, grads_r) = call(problem), call(replace(problem, params=params))
+
+    assert loss == loss_r
+    for key, g in grads.items():
+        assert np.array_equal(g, grads_r[key] * factors.get(key, 1.0)), key
+
+
+@pytest.mark.parametrize("name", ["softmax_classifier", "two_layer", "three_layer"])
+@given(data=st.data())
+def test_is_the_multilayer_perceptron_of_its_depth(name, data):
+    problem = data.draw(network_problems(name))
+
+    loss, grads = call(problem)
+    mlp_loss, mlp_grads = mlp.loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
+
+    assert abs(loss - mlp_loss) <= len(grads) * np.finfo(problem.dtype).eps * loss  # the penalties are added in turn
+    assert list(grads) == list(mlp_grads)
+    assert all(np.array_equal(g, mlp_grads[key]) for key, g in grads.items())
+
+
+@each_network
+@given(data=st.data())
+def test_input_gradient_comes_only_when_asked_for(name, data):
+    problem = data.draw(network_problems(name))
+    network, arguments = NETWORKS[name], (problem.params, problem.X, problem.y, problem.reg)
+
+    _, grads = network.loss_and_grad(*arguments, **problem.kwargs)
+    assert "X" not in grads
+    if problem.X.dtype.kind == "f":
+        _, more = network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
+        assert more.pop("X").dtype == problem.X.dtype
+        assert all(np.array_equal(g, more[key]) for key, g in grads.items())
+    else:
+        with pytest.raises(TypeError, match="expected a real floating array, given dtype int64"):
+            network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
+
+
+@functools.cache
+def jax_sgd_step(name, kwargs):
+    def step(params, X, y, reg, learning_rate):
+        grads = jax.grad(functools.partial(twins.NETWORKS[name].loss, **dict(kwargs)))(params, X, y, reg)
+        return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads)
+
+    return jax.jit(step)
+
+
+@each_network
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_of_gradient_descent_end_where_jax_ends(name, seed):
+    rng = np.random.default_rng(seed)
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
+    kwargs = {"activation": ("tanh", "gelu")} if name == "mlp" else {}
+    params = init_params([6, *[8] * (depth - 1), 4], rng=rng)
+    X, y = rng.standard_normal((16, 6)), rng.integers(0, 4, 16)
+    step = jax_sgd_step(name, tuple(kwargs.items()))
+
+    def descend_by_jax(params):
+        for _ in range(50):
+            params = step(params, X, y, 1e-2, 0.1)
+        return params
+
+    ours = params
+    for _ in range(50):
+        _, grads = NETWORKS[name].loss_and_grad(ours, X, y, 1e-2, **kwargs)
+        ours = {key: p - 0.1 * grads[key] for key, p in ours.items()}
+
+    # how far the ends of JAX's own descents spread when the start differs by an ulp
+    theirs = descend_by_jax(params)
+    nudged = [
+        descend_by_jax({k: p * (1 + EPS * rng.choice([-1, 1], p.shape)) + EPS * (p == 0) for k, p in params.items()})
+        for _ in range(DRAWS)
+    ]
+    for key, p in ours.items():
+        spread = np.max([np.abs(n[key] - theirs[key]) for n in nudged])
+        assert np.max(np.abs(p - theirs[key])) <= FACTOR * spread, key
+
+
+@each_network
+@settings(max_examples=15)
+@given(data=st.data())
+def test_same_lines_run_on_the_array_api_standard_alone(name, data):
+    problem = data.draw(network_problems(name))
+    loss, grads = call(problem)
+
+    def move(a):
+        return array_api_strict.asarray(np.ascontiguousarray(a), copy=True)
+
+    moved = {key: move(p) for key, p in problem.params.items()}
+    loss_there, grads_there = NETWORKS[name].loss_and_grad(
+        moved, move(problem.X), move(problem.y), problem.reg, **problem.kwargs
+    )
+
+    bound = bounds(problem)
+    assert abs(float(loss_there) - loss) <= bound["loss"]
+    assert all(np.all(np.abs(np.asarray(g) - grads[key]) <= bound[key]) for key, g in grads_there.items())
+
+
+@each_network
+def test_same_lines_run_under_jax_jit(name):
+    rng = np.random.default_rng(0)
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}[name]
+    params = init_params([6, *[8] * (depth - 1), 4], rng=rng)
+    X, y = rng.standard_normal((16, 6)), rng.integers(0, 4, 16)
+
+    loss, grads = NETWORKS[name].loss_and_grad(params, X, y, 0.1)
+    loss_jit, grads_jit = jax.jit(NETWORKS[name].loss_and_grad)(*jax.tree.map(jax.numpy.asarray, (params, X, y, 0.1)))
+
+    np.testing.assert_allclose(loss_jit, loss, rtol=1e-14)
+    for key, g in grads.items():
+        np.testing.assert_allclose(grads_jit[key], g, rtol=1e-12, atol=1e-15)

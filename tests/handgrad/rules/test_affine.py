@@ -1,0 +1,40 @@
+"""What holds for the affine map in particular."""
+
+import numpy as np
+import pytest
+
+from handgrad import affine
+
+
+def arguments(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in [(5, 4), (4, 3), (3,)])
+
+
+@pytest.mark.parametrize("needs", [(True, False, False), (False, True, True), (False, False, False)])
+def test_gives_none_for_what_is_not_needed(needs):
+    z, backward = affine(*arguments())
+
+    everything = backward(np.ones_like(z))
+    some = backward(np.ones_like(z), needs=needs)
+
+    for needed, d, expected in zip(needs, some, everything):
+        if needed:
+            np.testing.assert_array_equal(d, expected)
+        else:
+            assert d is None
+
+
+def test_shapes_that_do_not_fit_are_refused_with_all_three():
+    x, W, b = arguments()
+
+    for wrong in [(x, W.T, b), (x, W, b[:1]), (x, W, b[None]), (x[0], W, b), (x, W[:, 0], b)]:
+        with pytest.raises(ValueError, match=r"expected x \(N, D\), W \(D, H\), b \(H,\), given x \("):
+            affine(*wrong)
+
+
+def test_mixed_dtypes_are_refused():
+    x, W, b = arguments()
+
+    with pytest.raises(TypeError, match="expected one dtype, given x float32, W float64, b float64"):
+        affine(x.astype(np.float32), W, b)

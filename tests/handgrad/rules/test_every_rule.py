@@ -1,0 +1,206 @@
+"""Properties that hold for every rule in ``handgrad.RULES``: a new rule is tested by being there."""
+
+import functools
+import inspect
+from dataclasses import replace
+
+import array_api_strict
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import handgrad
+from handgrad import RULES
+from oracle import twins
+from oracle.padding import arguments_of, dimensions_of, pad_rule
+from oracle.problems import rule_problems
+from oracle.verification import answers, examine
+from oracle.witnesses import exact, jax_grad
+
+each_rule = pytest.mark.parametrize("name", RULES)
+
+
+def pullback(problem):
+    """Return the cotangents by name, and the rule's backward."""
+    value, backward = RULES[problem.name](*problem.args, **problem.kwargs)
+    return {f"d{a}": c for a, c in zip(arguments_of(twins.RULES[problem.name]), backward(problem.cotangent))}
+
+
+@each_rule
+def test_has_a_twin_with_the_same_signature_and_an_exact_form(name):
+    def signature(f):
+        parameters = inspect.signature(f).parameters.values()
+        return [(p.name, p.kind, p.default) for p in parameters if p.name != "where"]
+
+    assert signature(twins.RULES[name]) == signature(RULES[name])
+    assert name in exact.RULES
+
+
+@each_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_value_and_pullback_equal_jax(name, dtype, data):
+    problem = data.draw(rule_problems(name, dtype))
+
+    examination = examine(problem)
+
+    assert not examination.complaints
+
+
+@each_rule
+@settings(max_examples=20)
+@given(data=st.data())
+def test_value_and_pullback_equal_exact_arithmetic(name, data):
+    problem = data.draw(rule_problems(name, np.float64))
+
+    truth, bound = exact.testify(problem), jax_grad.testify(problem).bound
+
+    for result, answer in answers(problem).items():
+        assert np.all(exact.error(answer, truth[result]) <= bound[result]), result
+
+
+@each_rule
+@given(data=st.data())
+def test_pullback_is_linear_in_the_cotangent(name, data):
+    problem = data.draw(rule_problems(name, np.float64))
+    u, w = problem.cotangent, np.round(10 * np.cos(problem.cotangent))
+
+    cotangents = u, w, u + 2 * w
+    of_u, of_w, of_sum = (pullback(replace(problem, cotangent=c)) for c in cotangents)
+    bounds = [jax_grad.testify(replace(problem, cotangent=c)).bound for c in cotangents]
+
+    for d in of_u:
+        tolerance = bounds[0][d] + 2 * bounds[1][d] + bounds[2][d]
+        assert np.all(np.abs(of_u[d] + 2 * of_w[d] - of_sum[d]) <= tolerance), d
+
+
+@functools.cache
+def pushforward(name):
+    """Return J v by JAX's forward mode, which shares nothing with a pullback."""
+
+    def jvp(args, directions, kwargs):
+        return jax.jvp(lambda *a: twins.RULES[name](*a, **kwargs), args, directions)[1]
+
+    return jax.jit(jvp)
+
+
+@each_rule
+@given(data=st.data())
+def test_pullback_is_the_adjoint_of_the_pushforward(name, data):
+    problem = data.draw(rule_problems(name, np.float64))
+    directions = tuple(np.round(10 * np.sin(a + 1)) for a in problem.args)
+    padded, kwargs, u = pad_rule(twins.RULES[name], problem.args, problem.kwargs, problem.cotangent)
+    padded_directions = pad_rule(twins.RULES[name], directions, {}, problem.cotangent)[0]
+    padded_directions = tuple(np.where(np.isfinite(v), v, 0) for v in padded_directions)
+
+    forward = np.asarray(pushforward(name)(padded, padded_directions, kwargs))  # J v
+    backward = pullback(problem)  # Jᵀ u
+
+    bound = jax_grad.testify(problem).bound
+    sides, tolerance, terms = [], 0.0, np.abs(u * forward).sum()
+    for d, v in zip(backward, directions):
+        sides.append(np.vdot(backward[d], v))
+        tolerance += 2 * np.sum(bound[d] * np.abs(v))
+        terms += np.abs(backward[d] * v).sum()
+    tolerance += 100 * np.finfo(float).eps * terms  # up to 100 terms in either inner product
+    assert abs(np.sum(u * forward) - sum(sides)) <= tolerance
+
+
+@each_rule
+@given(data=st.data())
+def test_backward_twice_gives_the_same_twice_in_fresh_arrays(name, data):
+    problem = data.draw(rule_problems(name))
+    value, backward = RULES[name](*problem.args, **problem.kwargs)
+
+    first = backward(problem.cotangent)
+    kept = [np.array(d) for d in first]
+    for d in first:
+        d[...] = np.nan  # whoever owns a result may do with it what they like
+    if isinstance(value, np.ndarray):
+        value[...] = np.nan
+    second = backward(problem.cotangent)
+
+    assert all(np.array_equal(a, b) for a, b in zip(kept, second))
+
+
+@each_rule
+@given(data=st.data())
+def test_result_shares_no_memory_and_nothing_is_written_to(name, data):
+    problem = data.draw(rule_problems(name))
+    arrays = [*problem.args, problem.cotangent, *(v for v in problem.kwargs.values() if isinstance(v, np.ndarray))]
+    before = [a.copy() for a in arrays]
+
+    value, backward = RULES[name](*problem.args, **problem.kwargs)
+    results = [value, *backward(problem.cotangent), *backward(problem.cotangent)]
+
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, before))
+    assert not any(np.shares_memory(r, a) for r in results for a in arrays)
+    assert not any(np.shares_memory(r, s) for i, r in enumerate(results) for s in results[:i])
+
+
+@each_rule
+@given(data=st.data())
+def test_results_have_the_shape_and_dtype_of_what_they_belong_to(name, data):
+    problem = data.draw(rule_problems(name))
+
+    value, backward = RULES[name](*problem.args, **problem.kwargs)
+    cotangents = backward(problem.cotangent)
+
+    assert isinstance(cotangents, tuple)
+    assert value.dtype == problem.dtype
+    assert [(d.shape, d.dtype) for d in cotangents] == [(a.shape, a.dtype) for a in problem.args]
+
+
+def move(problem, asarray):
+    return replace(
+        problem,
+        args=tuple(map(asarray, problem.args)),
+        kwargs={k: asarray(v) if isinstance(v, np.ndarray) else v for k, v in problem.kwargs.items()},
+        cotangent=asarray(problem.cotangent),
+    )
+
+
+@each_rule
+@settings(max_examples=20)
+@given(data=st.data())
+def test_same_lines_run_on_the_array_api_standard_alone(name, data):
+    problem = data.draw(rule_problems(name))
+    here = answers(problem)
+
+    there = answers(move(problem, lambda a: array_api_strict.asarray(a, copy=True)))
+
+    for result, answer in there.items():
+        assert isinstance(answer, array_api_strict._array_object.Array)
+        assert np.array_equal(np.asarray(answer), here[result]), result
+
+
+@each_rule
+def test_same_lines_run_under_jax_jit(name):
+    rng = np.random.default_rng(0)
+    args = [rng.standard_normal((4,) * len(dims)) for dims in list(dimensions_of(twins.RULES[name]).values())[:-1]]
+    kwargs = {"labels": np.array([0, 1, 3, 3]), "reg": np.array(0.1)}
+    kwargs = {k: v for k, v in kwargs.items() if k in inspect.signature(RULES[name]).parameters}
+    value, backward = RULES[name](*args, **kwargs)
+    cotangent = np.ones_like(value)
+
+    @jax.jit
+    def traced(args, kwargs, cotangent):
+        value, backward = RULES[name](*args, **kwargs)
+        return value, backward(cotangent)
+
+    found = jax.tree.leaves(traced(args, kwargs, cotangent))
+    for a, b in zip(found, [value, *backward(cotangent)], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
+
+
+@each_rule
+@pytest.mark.parametrize("wrong", [1.0, [1.0], np.array([[1, 2], [3, 4]]), np.array([[1j]])], ids=repr)
+def test_what_is_no_real_floating_array_is_refused(name, wrong):
+    required = [p for p in inspect.signature(RULES[name]).parameters.values() if p.default is p.empty]
+    args = [wrong for p in required if p.kind is p.POSITIONAL_OR_KEYWORD]
+    kwargs = {p.name: {"labels": np.array([0]), "reg": 0.1}[p.name] for p in required if p.kind is p.KEYWORD_ONLY}
+
+    with pytest.raises(TypeError, match="expected a"):
+        handgrad.RULES[name](*args, **kwargs)

@@ -1,0 +1,197 @@
+"""Bad input: each kind gets an error that says what was given and what was expected, from every function."""
+
+import re
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from handgrad import NETWORKS, NonFiniteError, TwoLayerNet, init_params, mlp, two_layer
+
+
+def problem():
+    rng = np.random.default_rng(0)
+    return init_params([4, 10, 3], rng=rng), rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), 0.1
+
+
+def with_param(name, value):
+    return lambda params, X, y, reg: ({**params, name: value}, X, y, reg)
+
+
+def without(name):
+    return lambda params, X, y, reg: ({k: v for k, v in params.items() if k != name}, X, y, reg)
+
+
+def with_X(f):
+    return lambda params, X, y, reg: (params, f(X), y, reg)
+
+
+def with_y(value):
+    return lambda params, X, y, reg: (params, X, value, reg)
+
+
+def with_reg(value):
+    return lambda params, X, y, reg: (params, X, y, value)
+
+
+def at(index, value):
+    def changed(X):
+        X = X.copy()
+        X[index] = value
+        return X
+
+    return changed
+
+
+# what is wrong: how the problem is changed, the error, and what it must say
+BAD = {
+    "X with the wrong width": (with_X(lambda X: X[:, :3]), ValueError, "W1 expected shape (3, …) to follow X (5, 3), given (4, 10)"),
+    "X of one dimension": (with_X(lambda X: X[0]), ValueError, "X expected 2 dimensions (N, D), given shape (4,)"),
+    "X of three dimensions": (with_X(lambda X: X[None]), ValueError, "X expected 2 dimensions (N, D), given shape (1, 5, 4)"),
+    "an empty batch": (lambda p, X, y, reg: (p, X[:0], y[:0], reg), ValueError, "X expected at least one example, given shape (0, 4)"),
+    "W1 transposed": (lambda p, X, y, reg: ({**p, "W1": p["W1"].T}, X, y, reg), ValueError, "W1 expected shape (4, …) to follow X (5, 4), given (10, 4)"),
+    "b1 with the wrong length": (with_param("b1", np.zeros(9)), ValueError, "b1 expected shape (10,) to go with W1 (4, 10), given (9,)"),
+    "b1 as a row": (with_param("b1", np.zeros((1, 10))), ValueError, "b1 expected shape (10,) to go with W1 (4, 10), given (1, 10)"),
+    "W2 with the wrong height": (with_param("W2", np.zeros((9, 3))), ValueError, "W2 expected shape (10, …) to follow W1 (4, 10), given (9, 3)"),
+    "b2 with the wrong length": (with_param("b2", np.zeros(1)), ValueError, "b2 expected shape (3,) to go with W2 (10, 3), given (1,)"),
+    "too few labels": (with_y(np.array([0, 1, 2])), ValueError, "y expected shape (5,), one label an example, given (3,)"),
+    "one-hot labels": (with_y(np.eye(3, dtype=int)[[0, 1, 2, 2, 1]]), ValueError, "y expected shape (5,), one label an example, given (5, 3)"),
+    "a label out of range": (with_y(np.array([0, 1, 2, 3, 1])), ValueError, "y expected labels in [0, 3), given 3"),
+    "a negative label": (with_y(np.array([0, 1, -1, 2, 1])), ValueError, "y expected labels in [0, 3), given -1"),
+    "boolean labels": (with_y(np.array([True, False, True, True, False])), TypeError, "y expected integers, given dtype bool"),
+    "float labels": (with_y(np.array([0.0, 1.0, 2.0, 2.0, 1.0])), TypeError, "y expected integers, given dtype float64"),
+    "labels in a list": (with_y([0, 1, 2, 2, 1]), TypeError, "y expected an array of integers, given list"),
+    "NaN in X": (with_X(at((3, 2), np.nan)), NonFiniteError, "X expected finite entries, given X[3, 2] = nan"),
+    "infinity in X": (with_X(at((0, 1), np.inf)), NonFiniteError, "X expected finite entries, given X[0, 1] = inf"),
+    "minus infinity in X": (with_X(at((4, 0), -np.inf)), NonFiniteError, "X expected finite entries, given X[4, 0] = -inf"),
+    "NaN in a weight": (with_param("W2", np.full((10, 3), np.nan)), NonFiniteError, "W2 expected finite entries, given W2[0, 0] = nan"),
+    "infinity in a bias": (with_param("b2", np.array([0, np.inf, 0])), NonFiniteError, "b2 expected finite entries, given b2[1] = inf"),
+    "weights that overflow": (with_param("W2", np.full((10, 3), 1e200)), NonFiniteError, "though all inputs are finite: it overflows float64"),
+    "an unknown parameter": (with_param("W3", np.zeros((3, 3))), ValueError, "params expected the keys W1, b1, W2, b2, given W1, b1, W2, b2, W3"),
+    "a missing parameter": (without("b2"), ValueError, "params expected the keys W1, b1, W2, b2, given W1, b1, W2"),
+    "no parameter": (lambda p, X, y, reg: ({}, X, y, reg), ValueError, "given none"),
+    "parameters in a list": (lambda p, X, y, reg: (list(p.values()), X, y, reg), TypeError, "params expected a dict"),
+    "a parameter in a list": (with_param("b2", [0.0, 0.0, 0.0]), TypeError, "expected an array, given list"),
+    "integer parameters": (with_param("b2", np.zeros(3, int)), TypeError, "expected a real floating array, given dtype int64"),
+    "parameters of two dtypes": (with_param("b2", np.zeros(3, np.float32)), TypeError, "params expected one dtype, given W1 float64, b1 float64, W2 float64, b2 float32"),
+    "X in a list": (with_X(np.ndarray.tolist), TypeError, "X expected an array, given list"),
+    "complex X": (with_X(lambda X: X + 0j), TypeError, "X expected real numbers, given dtype complex128"),
+    "X of strings": (with_X(lambda X: X.astype(str)), TypeError, "X expected real numbers, given dtype <U"),
+    "X of another library": (with_X(jax.numpy.asarray), TypeError, "X expected an array of numpy as the parameters are, given jax.numpy"),
+    "parameters of two libraries": (with_param("b2", jax.numpy.zeros(3)), TypeError, "expected arrays of one library, given jax.numpy and numpy"),
+    "a negative reg": (with_reg(-0.1), ValueError, "reg expected a finite number, 0 or more, given -0.1"),
+    "an infinite reg": (with_reg(np.inf), ValueError, "reg expected a finite number, 0 or more, given inf"),
+    "a NaN reg": (with_reg(np.nan), ValueError, "reg expected a finite number, 0 or more, given nan"),
+    "a boolean reg": (with_reg(True), TypeError, "reg expected a real number, given bool"),
+    "a reg for each weight": (with_reg(np.ones(2)), TypeError, "reg expected a real number, given ndarray"),
+}  # fmt: skip
+of_every_kind = pytest.mark.parametrize("what", BAD)
+# NumPy says that something is not a number before we can say what and where
+quietly = pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
+
+
+@quietly
+@of_every_kind
+@pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
+@pytest.mark.parametrize("network", [two_layer, mlp], ids=["two_layer", "mlp"])
+def test_bad_input_is_refused_by_what_was_given_and_expected(what, function, network):
+    change, error, message = BAD[what]
+    if network is mlp and what == "an unknown parameter":
+        message = "params expected the keys W1, b1, W2, b2, W3, b3, given"  # as deep as the keys say
+
+    with pytest.raises(error, match=re.escape(message)):
+        getattr(network, function)(*change(*problem()))
+
+
+@quietly
+@pytest.mark.parametrize(
+    "what", [what for what in BAD if not any(word in what for word in ("label", "reg", "weights that overflow"))]
+)
+@pytest.mark.parametrize("function", ["scores", "predict"])
+def test_scores_and_predictions_refuse_the_same(what, function):
+    change, error, message = BAD[what]
+    params, X, _, _ = change(*problem())
+
+    with pytest.raises(error, match=re.escape(message)):
+        getattr(two_layer, function)(params, X)
+
+
+@quietly
+@of_every_kind
+def test_the_class_refuses_the_same(what):
+    change, error, message = BAD[what]
+    params, X, y, reg = change(*problem())
+    net = TwoLayerNet(4, 10, 3)
+    net.params = params
+
+    with pytest.raises(error, match=re.escape(message)):
+        net.loss(X, y, reg)
+
+
+@quietly
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_no_activation_hides_an_entry_that_is_not_finite(name, activation, value):
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}[name]
+    kwargs = {"activation": activation} if name == "mlp" else {}
+    params = init_params([4, *[6] * (depth - 1), 3], rng=np.random.default_rng(0))
+    params["W1"] = np.abs(params["W1"]) * np.sign(-value)  # an infinity ends up on the side that a ReLU cuts off
+    params["W1"][:, 0] = 0  # and where the weight is 0 it makes a NaN
+    X = np.ones((5, 4))
+    X[2, 3] = value
+
+    for call in (
+        lambda: NETWORKS[name].loss_and_grad(params, X, np.zeros(5, int), **kwargs),
+        lambda: NETWORKS[name].loss(params, X, np.zeros(5, int), **kwargs),
+        lambda: NETWORKS[name].predict(params, X, **kwargs),
+    ):
+        with pytest.raises(NonFiniteError, match=re.escape(f"given X[2, 3] = {value}")):
+            call()
+
+
+def test_an_unknown_activation_is_refused_with_the_known_ones():
+    params, X, y, reg = problem()
+
+    with pytest.raises(ValueError, match="activation expected a rule or one of identity, relu, .*, given 'rely'"):
+        mlp.loss(params, X, y, reg, activation="rely")
+    with pytest.raises(ValueError, match="activation expected 1, one for each hidden layer, given 2"):
+        mlp.loss(params, X, y, reg, activation=["relu", "tanh"])
+
+
+def test_labels_are_checked_before_anything_is_computed():
+    params, X, _, _ = problem()
+    X[0, 0] = np.nan  # would be found if anything had been computed
+
+    with pytest.raises(ValueError, match="y expected labels"):
+        two_layer.loss_and_grad(params, X, np.array([0, 1, 2, 3, 1]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sizes": [4]}, ValueError, "sizes expected two or more positive integers, given [4]"),
+        ({"sizes": [4, 0]}, ValueError, "given [4, 0]"),
+        ({"sizes": [4, 2.5]}, ValueError, "given [4, 2.5]"),
+        ({"scheme": "xavier"}, ValueError, "scheme expected 'he', 'glorot' or a standard deviation of 0 or more, given 'xavier'"),
+        ({"scheme": -1.0}, ValueError, "given -1.0"),
+        ({"rng": 0}, TypeError, "rng expected a numpy.random.Generator, given int"),
+        ({"dtype": int}, TypeError, "dtype expected a floating one, given int64"),
+    ],
+)  # fmt: skip
+def test_init_params_refuses_what_it_cannot_use(arguments, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        init_params(**{"sizes": [4, 3], "rng": np.random.default_rng(0), **arguments})
+
+
+def test_importing_handgrad_brings_in_numpy_alone():
+    code = """
+import sys, numpy.random
+before = set(sys.modules)
+import handgrad
+brought = {m.split(".")[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)
+assert brought == {"handgrad"}, brought
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,101 @@
+"""The bound: it follows the conditioning, it never alarms, and at an exact kink it gives nothing away."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracle.comparison import DRAWS, Comparison, bounds, compare, perturbed
+
+EPS = float(np.finfo(float).eps)
+
+
+def spread(f, *args):
+    g, signs = perturbed(f, *args)
+    draws = np.asarray(jax.vmap(g, in_axes=(0, None, *(None for _ in args)))(signs, EPS, *args))
+    return draws
+
+
+def test_first_draw_is_the_function_itself():
+    x = np.linspace(-3, 3, 12).reshape(3, 4)
+
+    draws = spread(lambda x: jnp.exp(x) @ jnp.tanh(x).T, x)
+
+    assert len(draws) == DRAWS + 1
+    np.testing.assert_allclose(draws[0], np.exp(x) @ np.tanh(x).T, rtol=1e-14, atol=1e-14)
+    assert np.all(np.ptp(draws, axis=0) > 0)
+
+
+def test_arithmetic_on_small_integers_does_not_spread():
+    x = np.arange(-6.0, 6.0).reshape(3, 4)
+
+    draws = spread(lambda x: jax.nn.relu(x @ x.T - 5) * 3 + jnp.sum(x**2), x)
+
+    assert np.all(draws == draws[0])
+
+
+def test_spread_follows_cancellation():
+    x = np.array([1.0 + 1e-9, 1.0]) / 3
+
+    draws = spread(lambda x: jnp.exp(x[0]) - jnp.exp(x[1]), x)
+
+    relative = np.max(np.abs(draws[1:] - draws[0])) / abs(draws[0])
+    assert 1e-8 < relative < 1e-6  # eps / 3e-10
+
+
+def test_spread_of_a_sum_is_that_of_its_terms_and_not_of_its_result():
+    x = np.array([1e8, 1.0, -1e8]) + 0.1
+
+    draws = spread(jnp.sum, x)
+
+    assert 1e8 * EPS / 4 < np.max(np.abs(draws[1:] - draws[0])) < 10 * 1e8 * EPS
+
+
+def test_near_a_kink_the_bound_spans_it_and_on_the_kink_it_does_not():
+    slope = jax.grad(lambda x: jax.nn.relu(jnp.sum(x)))
+
+    near = spread(slope, np.array([0.1, 0.2, -0.3]))  # whether the sum is positive is a matter of rounding
+    exactly = spread(slope, np.array([1.0, 2.0, -3.0]))
+
+    assert np.ptp(near) == 1
+    assert np.ptp(exactly) == 0
+
+
+def test_bound_holds_for_single_precision_against_double():
+    rng = np.random.default_rng(0)
+    args = tuple(rng.standard_normal(s).astype(np.float32) for s in [(20, 30), (30, 10)])
+
+    def f(x, W):
+        return jnp.log1p(jnp.exp(jnp.tanh(x @ W) @ W.T))
+
+    g, signs = perturbed(f, *(a.astype(float) for a in args))
+    draws = np.asarray(jax.vmap(g, in_axes=(0, None, None, None))(signs, float(np.finfo(np.float32).eps), *args))
+    bound = bounds(draws, scale=1.0, dtype=np.float32)
+    error = np.abs(np.asarray(f(*args)) - draws[0])
+
+    assert 0 < np.max(error / bound) < 1
+    assert np.max(bound / np.abs(draws[0])) < 1e-4
+
+
+def test_worst_entry_is_the_one_furthest_out_by_its_own_bound():
+    expected = {"W": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.array([1.0])}
+    given = {"W": np.array([[1.0, 2.5], [3.1, 4.0]]), "b": np.array([1.0])}
+    bound = {"W": np.array([[0.1, 1.0], [0.01, 0.1]]), "b": np.array([0.1])}
+
+    W, b = compare(given, expected, bound)
+
+    assert W == Comparison("W", (1, 0), 3.1, 3.0, 0.01)
+    assert not W.agrees
+    assert W.excess == pytest.approx(10)
+    assert str(W) == "W[1, 0] is 3.1, expected 3.0: the error 1.0e-01 exceeds the bound 1.0e-02"
+    assert b.agrees
+
+
+@given(wrong=st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_what_is_not_finite_never_agrees(wrong):
+    (comparison,) = compare({"W": np.array([0.0, wrong])}, {"W": np.zeros(2)}, {"W": np.ones(2)})
+
+    assert comparison.index == (1,)
+    assert not comparison.agrees

@@ -1,0 +1,83 @@
+"""The command line: what is printed, and the exit status."""
+
+import subprocess
+import sys
+
+import pytest
+
+import handgrad
+from oracle.__main__ import main
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "oracle", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_verify_prints_one_table_and_exits_with_0():
+    result = run("verify", "--problems", "20", "--only", "relu", "softmax_classifier", "--seed", "7")
+
+    assert result.returncode == 0, result.stderr
+    assert "seed 7" in result.stdout
+    assert "every gradient agrees" in result.stdout
+    for name in ("relu", "softmax_classifier"):
+        assert f"{name} " in result.stdout
+
+
+def test_verify_with_a_wrong_rule_prints_the_smallest_problem_and_exits_with_1(monkeypatch, capsys):
+    right = handgrad.RULES["relu"]
+    monkeypatch.setitem(handgrad.RULES, "relu", lambda z: (right(z)[0], lambda dh: (+dh,)))
+
+    status = main(["verify", "--problems", "100", "--only", "relu"])
+
+    out = capsys.readouterr().out
+    assert status == 1
+    assert "DISAGREES" in out
+    assert "dz[0, 0] is" in out
+    assert "from handgrad import relu" in out
+    assert "relu disagree" in out
+
+
+def test_verify_checks_the_dtype_that_is_asked_for(monkeypatch):
+    seen = set()
+    right = handgrad.RULES["tanh"]
+    monkeypatch.setitem(handgrad.RULES, "tanh", lambda z: seen.add(str(z.dtype)) or right(z))
+
+    main(["verify", "--problems", "10", "--only", "tanh", "--dtype", "float32"])
+
+    assert seen == {"float32"}
+
+
+def test_interrupted_verify_prints_the_table_so_far(monkeypatch, capsys):
+    calls = []
+    right = handgrad.RULES["tanh"]
+
+    def interrupted(z):
+        calls.append(z)
+        if len(calls) > 50:
+            raise KeyboardInterrupt
+        return right(z)
+
+    monkeypatch.setitem(handgrad.RULES, "tanh", interrupted)
+
+    status = main(["verify", "--problems", "100", "--only", "tanh", "relu"])
+
+    out = capsys.readouterr().out
+    assert status == 130
+    assert "interrupted" in out
+    assert "not run" in out
+
+
+@pytest.mark.parametrize("wrong", [["--only", "rely"], ["--problems", "0"], ["--problems", "x"], ["--dtype", "int8"]])
+def test_wrong_call_is_one_line_and_status_2(wrong, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["verify", *wrong])
+
+    assert stopped.value.code == 2
+    assert "error:" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_help_shows_an_example(capsys):
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+
+    assert "example: python -m oracle verify" in capsys.readouterr().out

@@ -1,0 +1,152 @@
+"""The oracle catches what is planted, names it, shrinks it, and stays silent otherwise."""
+
+import inspect
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import handgrad
+from handgrad.networks import three_layer, two_layer
+from handgrad.rules import activations, losses, penalties
+from oracle.problems import network_problems, rule_problems
+from oracle.snippets import snippet
+from oracle.verification import answers, examine, search, training_run
+
+affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the rule itself
+
+# a file, what stands in it, what is put in its place, and what the oracle must name
+PLANTED = {
+    "mask at zero": (two_layer, "xp.where(z1 > 0, dh, 0)", "xp.where(z1 >= 0, dh, 0)", "1[db]|X"),
+    "mask missing": (two_layer, "xp.where(z1 > 0, dh, 0)", "+dh", "[Wb]1|X"),
+    "penalty missing": (two_layer, "dW2 += reg * W2", "pass", "W2"),
+    "penalty doubled": (two_layer, "dW1 += reg * W1", "dW1 += 2 * reg * W1", "W1"),
+    "bias averaged": (two_layer, "db1 = xp.sum(", "db1 = xp.mean(", "b1"),
+    "transpose missing": (three_layer, "dh1 = dz2 @ W2.T", "dh1 = dz2 @ (W2 if W2.shape[0] == W2.shape[1] else W2.T)", "[Wb]1|X"),
+    "loss not the gradient's": (three_layer, "xp.sum(reg * W3 * W3)) / 2\n    check", "xp.sum(reg * W2 * W2)) / 2\n    check", "loss"),
+    "float64 returned": (two_layer, 'grads = {"W1": dW1', 'grads = {"W1": dW1.astype("float64")', "W1 has dtype float64, expected float32"),
+    "accumulated": (two_layer, 'grads = {"W1": dW1', 'CACHE.append(dW1.sum()); dW1 = dW1 + sum(CACHE)\n    grads = {"W1": dW1', "W1 differs from call to call"),
+    "argument written to": (two_layer, "dW2 += reg * W2", "dW2 += reg * W2; params['W2'][...] = dW2", "W2 was written to|read-only"),
+    "mean missing": (losses, "dL / N / (rest", "dL / (rest", "dscores"),
+    "one-hot missing": (losses, "xp.where(is_label, -rest, e)", "e", "dscores"),
+    "slope lost": (activations, "xp.where(z >= 0, dh, negative_slope * dh)", "xp.where(z >= 0, dh, dh)", "dz"),
+    "sigma of the value": (activations, "return (dh * (p * (1 + z * q)),)", "return (dh * (p * (1 + z * p)),)", "dz"),
+    "constant with three digits": (activations, "0.044715 * w * w * w", "0.045 * w * w * w", "value"),
+    "bias broadcast": (affine, "xp.sum(dz, axis=0)", "xp.sum(dz) + 0 * xp.sum(dz, axis=0)", "db"),
+    "penalty without the half": (penalties, "xp.sum(reg * W * W) / 2", "xp.sum(reg * W * W)", "value"),
+}  # fmt: skip
+
+
+def plant(monkeypatch, module, right, wrong):
+    """Put a copy of the module with an error in it in the module's place, and return the name that is checked."""
+    source = inspect.getsource(module)
+    assert source.count(right) >= 1
+    before, _, after = source.rpartition(right)
+    planted = types.ModuleType(module.__name__)
+    planted.__dict__["CACHE"] = []
+    exec(compile(before + wrong + after, "planted", "exec"), planted.__dict__)
+    if module in handgrad.NETWORKS.values():
+        name = module.__name__.rpartition(".")[2]
+        monkeypatch.setitem(handgrad.NETWORKS, name, planted)
+        return name
+    line = before.rpartition("\ndef ")[2]
+    name = line.partition("(")[0]
+    monkeypatch.setitem(handgrad.RULES, name, getattr(planted, name))
+    return name
+
+
+def run(name, problems=300):
+    seen = []
+    search(name, problems=problems, seed=0, found=lambda problem, examination: seen.append((problem, examination)))
+    return seen
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_planted_error_is_found_named_and_shrunk(monkeypatch, what):
+    module, right, wrong, complaint = PLANTED[what]
+    name = plant(monkeypatch, module, right, wrong)
+
+    problem, examination = run(name)[-1]
+
+    assert examination.complaints
+    assert any(re.search(complaint, c) for c in examination.complaints), examination.complaints
+    sizes = problem.X.shape if name in handgrad.NETWORKS else problem.args[0].shape
+    assert max(sizes) <= 3
+
+
+@pytest.mark.parametrize("what", ["mask missing", "mean missing", "slope lost", "penalty without the half"])
+def test_snippet_reproduces_the_failure(monkeypatch, what):
+    module, right, wrong, _ = PLANTED[what]
+    name = plant(monkeypatch, module, right, wrong)
+    problem, examination = run(name)[-1]
+    monkeypatch.setattr(handgrad, name, {**handgrad.RULES, **handgrad.NETWORKS}[name])
+
+    variables = {}
+    exec(snippet(problem), variables)
+
+    shown = next(c for c in examination.comparisons if not c.agrees)
+    everything = {"loss": variables.get("loss"), **variables.get("grads", {}), **variables}
+    assert everything[shown.name][shown.index] == shown.given
+
+
+@given(problem=network_problems("mlp"))
+def test_network_snippet_gives_the_same_problem(problem):
+    variables = {}
+
+    exec(snippet(problem), variables)
+
+    for name, answer in answers(problem).items():
+        again = variables["loss"] if name == "loss" else variables["grads"][name]
+        assert np.array_equal(answer, again), name
+    order = [(a.flags.c_contiguous, a.flags.f_contiguous) for a in (variables["X"], problem.X)]
+    assert order[0] == order[1]
+    assert variables["X"].flags.writeable == problem.X.flags.writeable
+
+
+@given(problem=rule_problems("softmax_cross_entropy"))
+def test_rule_snippet_gives_the_same_problem(problem):
+    variables = {}
+
+    exec(snippet(problem), variables)
+
+    given_ = answers(problem)
+    assert variables["value"] == given_["value"]
+    assert np.array_equal(variables["dscores"], given_["dscores"])
+
+
+def test_a_rule_that_raises_is_a_failure_and_not_a_crash(monkeypatch):
+    def broken(z):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setitem(handgrad.RULES, "relu", broken)
+
+    _, examination = run("relu", 5)[-1]
+
+    assert examination.complaints == ("ZeroDivisionError: oh",)
+
+
+def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
+    from oracle.witnesses import jax_grad
+
+    problem = next(iter(training_run(steps=1, batch_size=2, hidden=3)))
+    testimony = jax_grad.testify(problem)
+    wrong = {name: a + 1 for name, a in testimony.expected.items()}
+    monkeypatch.setattr(jax_grad, "testify", lambda _: jax_grad.Testimony(wrong, testimony.bound))
+
+    examination = examine(problem)
+
+    assert examination.overruled
+    assert not examination.complaints
+
+
+def test_training_on_the_digits_goes_down_and_agrees_all_along():
+    problems = list(training_run(steps=30))
+
+    losses = [handgrad.two_layer.loss(p.params, p.X, p.y, p.reg) for p in problems]
+    worst = max(examine(p).worst.excess for p in problems[::10])
+
+    assert losses[-1] < losses[0] / 2
+    assert worst <= 1

@@ -1,0 +1,114 @@
+"""The exact derivatives against exact difference quotients: no formula is taken on trust."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mpf
+
+from handgrad import NETWORKS, RULES
+from oracle.problems import network_problems, rule_problems
+from oracle.witnesses import exact, loops
+
+KINKS = {"relu": [0], "leaky_relu": [0], "elu": [0], "selu": [0], "hard_tanh": [-1, 1]}
+
+
+def test_every_rule_has_an_exact_form():
+    assert set(exact.RULES) == set(RULES)
+
+
+@pytest.mark.parametrize("name", exact.ACTIVATIONS)
+@pytest.mark.parametrize("z", [-1e4, -700.0, -30.0, -2.0, -0.7, -1e-8, 1e-8, 0.5, 3.0, 37.0, 700.0, 1e4])
+def test_slope_is_the_limit_of_the_difference_quotient(name, z):
+    value, slope = exact.ACTIVATIONS[name]
+
+    with mpmath.workdps(500 if abs(z) <= 700 else 5000):  # slopes as small as e^-10000 beside values near 1
+        h = mpf(10) ** -40
+        quotient = (value(z + h) - value(z - h)) / (2 * h)
+        error = abs(quotient - slope(mpf(z)))
+
+    assert error <= mpf(10) ** -30 * abs(quotient)
+
+
+@pytest.mark.parametrize(("name", "kink"), [(name, kink) for name in KINKS for kink in KINKS[name]])
+def test_slope_at_a_kink_is_that_of_one_of_its_sides(name, kink):
+    _, slope = exact.ACTIVATIONS[name]
+
+    with mpmath.workdps(exact.DIGITS):
+        sides = [slope(kink - mpf(10) ** -50), slope(kink + mpf(10) ** -50)]
+        assert min(abs(slope(mpf(kink)) - side) for side in sides) < mpf(10) ** -40
+
+
+@settings(max_examples=10)
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["affine", "softmax_cross_entropy", "l2"])
+def test_cotangents_are_limits_of_difference_quotients(name, data):
+    problem = data.draw(rule_problems(name, np.float64))
+    cotangents = list(exact.testify(problem).values())[1:]
+
+    with mpmath.workdps(200):
+        step = mpf(10) ** -60
+        u, *args = map(exact._exact, (problem.cotangent, *problem.args))
+
+        def objective(args):
+            value = exact.RULES[name](u, *args, **problem.kwargs)[0]
+            return np.sum(np.asarray(u * value, object))
+
+        for i, cotangent in enumerate(cotangents):
+            for index in np.ndindex(args[i].shape):
+                sides = []
+                for direction in (1, -1):
+                    moved = [a.copy() for a in args]
+                    moved[i][index] += direction * step
+                    sides.append(objective(moved))
+                quotient = (sides[0] - sides[1]) / (2 * step)
+                assert abs(quotient - cotangent[index]) <= mpf(10) ** -45 * (1 + abs(quotient)), (i, index)
+
+
+@settings(max_examples=30)
+@given(problem=network_problems("two_layer", np.float64))
+def test_network_agrees_with_the_loops(problem):
+    loss, grads = loops.loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
+    truth = exact.testify(problem)
+
+    from oracle.witnesses import jax_grad
+
+    bound = jax_grad.testify(problem).bound
+    for name, given_ in {"loss": loss, **grads}.items():
+        assert np.all(exact.error(given_, truth[name]) <= bound[name]), name
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_gradient_is_the_limit_of_the_difference_quotient(name):
+    rng = np.random.default_rng(0)
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
+    kwargs = {"activation": ("mish", "gelu")} if name == "mlp" else {}
+    from handgrad import init_params
+    from oracle.problems import NetworkProblem
+
+    params = init_params([2, *[3] * (depth - 1), 2], rng=rng)
+    X, y = rng.standard_normal((2, 2)), np.array([0, 1])
+    h = 1e-6
+
+    def testify(params):
+        return exact.testify(NetworkProblem(name, params, X, y, 0.3, kwargs))
+
+    truth = testify(params)
+    for key, p in params.items():
+        for index in np.ndindex(p.shape):
+            sides = []
+            for moved in (p[index] + h, p[index] - h):
+                a = p.copy()
+                a[index] = moved
+                sides.append((testify({**params, key: a})["loss"][()], moved))
+            (up, at_up), (down, at_down) = sides
+            quotient = (up - down) / (mpf(at_up) - mpf(at_down))
+            # the quotient of a smooth function is off by h² times a third derivative
+            assert abs(quotient - truth[key][index]) < 100 * h**2, (key, index)
+
+
+def test_error_of_what_is_not_finite_is_infinite():
+    truth = np.array([mpf(1), mpf(1)], object)
+
+    assert exact.error(np.array([np.nan, 1.0]), truth).tolist() == [np.inf, 0.0]
