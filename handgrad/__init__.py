@@ -1,8 +1,10 @@
 """Backpropagation derived by hand, in NumPy, and proved against jax.grad."""
 
 from handgrad import datasets
+from handgrad.checkpoints import load_params, save_params
 from handgrad.classifiers import TwoLayerNet
 from handgrad.networks import NETWORKS, init_params, mlp, softmax_classifier, three_layer, two_layer
+from handgrad.optimizers import exponential_decay, sgd
 from handgrad.rules import (
     ACTIVATIONS,
     RULES,
@@ -24,6 +26,7 @@ from handgrad.rules import (
     softsign,
     tanh,
 )
+from handgrad.training import TrainingDiverged, fit
 from handgrad.validation import NonFiniteError
 
 __all__ = [
@@ -31,21 +34,27 @@ __all__ = [
     "NETWORKS",
     "RULES",
     "NonFiniteError",
+    "TrainingDiverged",
     "TwoLayerNet",
     "affine",
     "datasets",
     "elu",
+    "exponential_decay",
+    "fit",
     "gelu",
     "hard_tanh",
     "identity",
     "init_params",
     "l2",
     "leaky_relu",
+    "load_params",
     "log_sigmoid",
     "mish",
     "mlp",
     "relu",
+    "save_params",
     "selu",
+    "sgd",
     "sigmoid",
     "silu",
     "softmax_classifier",

@@ -17,7 +17,7 @@ from oracle.verification import Examination, Problem, examine, search, training_
 
 __all__ = ["main"]
 
-TRAINING = "two_layer learning digits"
+TRAINING = "two_layer on digits"
 TRAINING_STEPS = 100
 
 

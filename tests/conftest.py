@@ -2,6 +2,10 @@
 
 import os
 
+# before NumPy and JAX are imported, here and in the workers: threads of their own would fight over the cores
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
 from hypothesis import HealthCheck, settings
 
 common = {

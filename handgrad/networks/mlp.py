@@ -74,8 +74,8 @@ def loss(
     >>> import numpy as np
     >>> from handgrad import init_params, mlp
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme=0.0)
-    >>> float(mlp.loss(params, np.ones((5, 4)), np.zeros(5, int))) == np.log(3)  # all classes alike
-    True
+    >>> round(float(mlp.loss(params, np.ones((5, 4)), np.zeros(5, int))), 4)  # log 3: all classes alike
+    1.0986
 
     References
     ----------

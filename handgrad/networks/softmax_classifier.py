@@ -64,8 +64,8 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     >>> import numpy as np
     >>> from handgrad import init_params, softmax_classifier
     >>> params = init_params([4, 3], rng=np.random.default_rng(0), scheme=0.0)
-    >>> float(softmax_classifier.loss(params, np.ones((5, 4)), np.zeros(5, int))) == np.log(3)  # all classes alike
-    True
+    >>> round(float(softmax_classifier.loss(params, np.ones((5, 4)), np.zeros(5, int))), 4)  # log 3: all classes alike
+    1.0986
 
     References
     ----------

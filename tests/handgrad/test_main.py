@@ -248,6 +248,16 @@ def test_ctrl_c_without_a_checkpoint_says_that_nothing_was_saved(monkeypatch, ca
     assert "nothing was saved" in capsys.readouterr().err
 
 
+def test_a_checkpoint_is_not_overwritten_by_a_forgotten_resume(tmp_path, capsys):
+    path = tmp_path / "run.npz"
+    assert command.main([*SHORT, "--checkpoint", str(path)]) == 0
+    before = path.read_bytes()
+
+    assert command.main([*SHORT, "--checkpoint", str(path)]) == 2
+    assert "run.npz is there already: go on from it with --resume, or delete it" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_a_run_is_not_resumed_with_another_split(tmp_path, capsys):
     path = str(tmp_path / "run.npz")
     assert command.main([*SHORT, "--checkpoint", path]) == 0

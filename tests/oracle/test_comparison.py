@@ -14,8 +14,7 @@ EPS = float(np.finfo(float).eps)
 
 def spread(f, *args):
     g, signs = perturbed(f, *args)
-    draws = np.asarray(jax.vmap(g, in_axes=(0, None, *(None for _ in args)))(signs, EPS, *args))
-    return draws
+    return np.asarray(jax.vmap(g, in_axes=(0, None, *(None for _ in args)))(signs, EPS, *args))
 
 
 def test_first_draw_is_the_function_itself():

@@ -1,5 +1,7 @@
 """The oracle catches what is planted, names it, shrinks it, and stays silent otherwise."""
 
+# ruff: noqa: E501 (a table reads best a row a line)
+
 import inspect
 import re
 import sys
@@ -28,7 +30,7 @@ PLANTED = {
     "transpose missing": (three_layer, "dh1 = dz2 @ W2.T", "dh1 = dz2 @ (W2 if W2.shape[0] == W2.shape[1] else W2.T)", "[Wb]1|X"),
     "loss not the gradient's": (three_layer, "xp.sum(reg * W3 * W3)) / 2\n    check", "xp.sum(reg * W2 * W2)) / 2\n    check", "loss"),
     "float64 returned": (two_layer, 'grads = {"W1": dW1', 'grads = {"W1": dW1.astype("float64")', "W1 has dtype float64, expected float32"),
-    "accumulated": (two_layer, 'grads = {"W1": dW1', 'CACHE.append(dW1.sum()); dW1 = dW1 + sum(CACHE)\n    grads = {"W1": dW1', "W1 differs from call to call"),
+    "accumulated": (two_layer, 'grads = {"W1": dW1', 'CACHE.append(1); dW1 = dW1 + len(CACHE)\n    grads = {"W1": dW1', "W1 differs from call to call"),
     "argument written to": (two_layer, "dW2 += reg * W2", "dW2 += reg * W2; params['W2'][...] = dW2", "W2 was written to|read-only"),
     "mean missing": (losses, "dL / N / (rest", "dL / (rest", "dscores"),
     "one-hot missing": (losses, "xp.where(is_label, -rest, e)", "e", "dscores"),

@@ -23,8 +23,8 @@ each_rule = pytest.mark.parametrize("name", RULES)
 
 
 def pullback(problem):
-    """Return the cotangents by name, and the rule's backward."""
-    value, backward = RULES[problem.name](*problem.args, **problem.kwargs)
+    """Return the cotangents by name."""
+    _, backward = RULES[problem.name](*problem.args, **problem.kwargs)
     return {f"d{a}": c for a, c in zip(arguments_of(twins.RULES[problem.name]), backward(problem.cotangent))}
 
 
@@ -171,9 +171,10 @@ def test_same_lines_run_on_the_array_api_standard_alone(name, data):
 
     there = answers(move(problem, lambda a: array_api_strict.asarray(a, copy=True)))
 
+    bound = jax_grad.testify(problem).bound  # another order in memory is another order of summation
     for result, answer in there.items():
         assert isinstance(answer, array_api_strict._array_object.Array)
-        assert np.array_equal(np.asarray(answer), here[result]), result
+        assert np.all(np.abs(np.asarray(answer) - here[result]) <= bound[result]), result
 
 
 @each_rule

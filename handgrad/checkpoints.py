@@ -1,0 +1,171 @@
+"""Parameters and unfinished runs on disk: one ``.npz`` file of plain arrays, written whole or not at all.
+
+A checkpoint is a tree: a dict of arrays, Python ints, floats and strings, and dicts of them. An entry's key in the file
+is its path in the tree: ``params/W1``, ``optimizer/velocity/W1``, ``history/loss``.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+
+from handgrad.namespace import Array
+
+__all__ = ["Tree", "load_checkpoint", "load_params", "save_checkpoint", "save_params"]
+
+#: A dict of arrays, Python ints, floats and strings, and dicts of them.
+Tree: TypeAlias = dict[str, Any]
+
+_FORMAT = "handgrad"  # the key under which a file says that it is ours, of which version, and of how many entries
+_VERSION = 1
+
+
+def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> None:
+    """Write ``tree`` to ``path``, so that at every moment the file there is the old one or the new one, entire.
+
+    Parameters
+    ----------
+    path : str or path
+        Where the file goes, in an existing directory; by custom its name ends in ``.npz``.
+    tree : dict
+        Arrays, ints, floats and strings, and dicts of them, empty ones excepted. Keys are strings without ``"/"``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; what was there before is left as it was.
+    ValueError
+        If the tree holds anything else, or ``path`` is there and no file.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from handgrad.checkpoints import load_checkpoint, save_checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "run.npz")
+    ...     save_checkpoint(path, {"iteration": 3, "params": {"b1": np.zeros(2)}})
+    ...     load_checkpoint(path)
+    {'iteration': 3, 'params': {'b1': array([0., 0.])}}
+    """
+    arrays = dict(flatten(tree))
+    target = os.path.realpath(path)  # a link stays a link: what it points to is replaced
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ValueError(f"{path} expected a file, found something else there")
+    # beside the target, as a rename is atomic within one file system only
+    temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **{_FORMAT: np.array([_VERSION, len(arrays)])}, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
+    """Return the tree that :func:`save_checkpoint` wrote to ``path``. No code in the file is ever run.
+
+    Raises
+    ------
+    OSError
+        If the file is not there or cannot be read.
+    ValueError
+        If it is not a checkpoint, is damaged or cut short, or is of a version that this one cannot read.
+
+    Examples
+    --------
+    See :func:`save_checkpoint`.
+    """
+    with open(path, "rb") as file:
+        try:
+            return _read(file)
+        except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise a dozen kinds of them
+            raise ValueError(f"{path} is not a checkpoint of handgrad, or is damaged: {error}") from error
+
+
+def save_params(path: str | os.PathLike[str], params: Mapping[str, Array]) -> None:
+    """Write the parameters to ``path``, as :func:`save_checkpoint` does.
+
+    Parameters
+    ----------
+    path : str or path
+        Where the file goes, in an existing directory; by custom its name ends in ``.npz``.
+    params : dict of arrays
+
+    Raises
+    ------
+    OSError, ValueError
+        As :func:`save_checkpoint`.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from handgrad.checkpoints import load_params, save_params
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "params.npz")
+    ...     save_params(path, {"W1": np.ones((1, 2)), "b1": np.zeros(2)})
+    ...     load_params(path)
+    {'W1': array([[1., 1.]]), 'b1': array([0., 0.])}
+    """
+    save_checkpoint(path, {"params": dict(params)})
+
+
+def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Return the parameters in ``path``, which :func:`save_params` or a run with a checkpoint wrote.
+
+    Raises
+    ------
+    OSError, ValueError
+        As :func:`load_checkpoint`, and if there are no parameters in it.
+
+    Examples
+    --------
+    See :func:`save_params`.
+    """
+    params = load_checkpoint(path).get("params")
+    if not isinstance(params, dict):
+        raise ValueError(f"{path} holds no parameters")
+    return params
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """Yield each entry of the tree with its path."""
+    for key, value in tree.items():
+        if not isinstance(key, str) or not key or "/" in key:
+            raise ValueError(f"a checkpoint's keys are strings without '/', given {key!r}")
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}/")
+            continue
+        a = np.asarray(value)
+        if a.dtype.kind not in "biufU":
+            raise ValueError(f"a checkpoint holds numbers and strings, given {type(value).__name__} for {prefix}{key}")
+        yield prefix + key, a
+
+
+def _read(file: BinaryIO) -> Tree:
+    import zipfile  # here, as it would be a good part of what importing handgrad costs
+
+    with zipfile.ZipFile(file) as archive:
+        if damaged := archive.testzip():  # NumPy reads no further than a header says, so may miss a bad checksum
+            raise ValueError(f"the checksum of {damaged} does not match")
+    file.seek(0)
+    arrays = dict(np.load(file, allow_pickle=False))
+    if _FORMAT not in arrays:
+        raise ValueError(f"it has no entry {_FORMAT!r}")
+    version, entries = arrays.pop(_FORMAT).tolist()
+    if version != _VERSION:
+        raise ValueError(f"its version is {version}, expected {_VERSION}")
+    if entries != len(arrays):  # no checksum covers a zip file's table of contents
+        raise ValueError(f"it has {len(arrays)} entries, expected {entries}")
+    tree: Tree = {}
+    for name, a in arrays.items():
+        *folders, leaf = name.split("/")
+        node = tree
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[leaf] = a if a.shape else a.item()
+    return tree
