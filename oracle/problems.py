@@ -79,6 +79,8 @@ class NetworkProblem:
     reg: float
     kwargs: dict[str, Any] = field(default_factory=dict)
     features: frozenset[str] = frozenset()
+    #: Whether the gradient with respect to X is asked for as well; there is none with respect to integers.
+    input_grad: bool = True
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -147,6 +149,7 @@ def network_problems(
         reg,
         kwargs,
         features,
+        input_grad=X_dtype is dtype,
     )
 
 

@@ -29,7 +29,7 @@ def snippet(problem: RuleProblem | NetworkProblem) -> str:
     lines += [f'    "{name}": {_source(a)},' for name, a in problem.params.items()]
     lines += ["}", f"X = {_source(problem.X)}", f"y = {_source(problem.y)}"]
     keywords = [f"{k}={_source(v)}" for k, v in problem.kwargs.items()]
-    if problem.X.dtype.kind == "f":
+    if problem.input_grad:
         keywords.append("input_grad=True")
     call = ", ".join(["params", "X", "y", f"reg={problem.reg!r}", *keywords])
     lines.append(f"loss, grads = {problem.name}.loss_and_grad({call})")

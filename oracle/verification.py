@@ -53,7 +53,7 @@ def answers(problem: Problem) -> dict[str, Any]:
         names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
         return {"value": value, **dict(zip(names, backward(problem.cotangent)))}
     loss, grads = handgrad.NETWORKS[problem.name].loss_and_grad(
-        problem.params, problem.X, problem.y, problem.reg, input_grad=problem.X.dtype.kind == "f", **problem.kwargs
+        problem.params, problem.X, problem.y, problem.reg, input_grad=problem.input_grad, **problem.kwargs
     )
     return {"loss": loss, **grads}
 
@@ -132,4 +132,4 @@ def _like(problem: Problem) -> dict[str, NDArray[Any]]:
         names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
         return {"value": problem.cotangent, **dict(zip(names, problem.args))}
     like = {"loss": np.zeros((), problem.dtype), **problem.params}
-    return like | {"X": problem.X} if problem.X.dtype.kind == "f" else like
+    return like | {"X": problem.X} if problem.input_grad else like
