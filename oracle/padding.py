@@ -65,7 +65,8 @@ def pad(a: NDArray[Any]) -> NDArray[Any]:
 
 def unpad(padded: Any, like: NDArray[Any]) -> NDArray[Any]:
     """Return the part of ``padded`` that has the shape of ``like``; leading axes are kept."""
-    return np.asarray(np.asarray(padded)[(..., *(slice(n) for n in np.shape(like)))])
+    real: Any = (..., *(slice(n) for n in np.shape(like)))
+    return np.asarray(np.asarray(padded)[real])
 
 
 @functools.cache

@@ -53,6 +53,21 @@ _FEATURES = (
 )
 
 
+# Built once: Hypothesis validates a strategy each time it is built anew, which costs more than to draw from it.
+_DTYPES = st.sampled_from((np.float64, np.float32))
+_KINDS_OF_SIZES = st.sampled_from(("any", "equal", "distinct"))
+_SIZE = st.integers(1, LARGEST)
+_SEEDS = st.integers(0, 2**32 - 1)
+_STRENGTHS = st.sampled_from(_REGS)
+_NETWORK_SCALES = st.sampled_from(SCALES)
+_RULE_SCALES = st.sampled_from((*SCALES, "ten thousands", "tails"))
+_COTANGENT_SCALES = st.sampled_from(("integers", "ordinary", "tens"))
+_LAYOUTS = st.sampled_from(("C", "mixed"))
+_MULTIPLES = st.sampled_from((1.0, 0.5, 2.0))
+_HIDDEN = st.sampled_from(ACTIVATIONS_OF_MLP)
+_FEATURE = st.sampled_from(("none",) * 8 + _FEATURES)
+
+
 @dataclass(frozen=True)
 class RuleProblem:
     """Arguments for a rule and a cotangent for its pullback."""
@@ -91,13 +106,13 @@ class NetworkProblem:
 @st.composite
 def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None) -> RuleProblem:
     """Draw a problem for the rule ``name``, float32 or float64 unless a dtype is given."""
-    dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
+    dtype = draw(_DTYPES) if dtype is None else dtype
     twin = twins.RULES[name]
     dimensions = dimensions_of(twin)
     sizes = _sizes(draw, sorted({d for dims in dimensions.values() for d in dims}))
-    scale = draw(st.sampled_from((*SCALES, "ten thousands", "tails")))
-    layout = draw(st.sampled_from(("C", "mixed")))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale = draw(_RULE_SCALES)
+    layout = draw(_LAYOUTS)
+    rng = np.random.default_rng(draw(_SEEDS))
 
     args = tuple(
         _laid_out(_entries(rng, tuple(sizes[d] for d in dims), scale), dtype, rng, layout)
@@ -109,11 +124,11 @@ def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None) -> RuleProblem:
         if keyword == "labels":
             kwargs[keyword] = rng.integers(0, sizes["C"], sizes["N"])
         elif keyword == "reg":
-            kwargs[keyword] = float(dtype(draw(st.sampled_from(_REGS))))
+            kwargs[keyword] = float(dtype(draw(_STRENGTHS)))
         elif p.kind is p.KEYWORD_ONLY and isinstance(p.default, float):
-            kwargs[keyword] = float(dtype(p.default * draw(st.sampled_from((1.0, 0.5, 2.0)))))
+            kwargs[keyword] = float(dtype(p.default * draw(_MULTIPLES)))
     value_shape = tuple(sizes[d] for d in dimensions["return"])
-    cotangent = _entries(rng, value_shape, draw(st.sampled_from(("integers", "ordinary", "tens"))))
+    cotangent = _entries(rng, value_shape, draw(_COTANGENT_SCALES))
     return RuleProblem(name, args, kwargs, _laid_out(cotangent, dtype, rng, layout))
 
 
@@ -122,19 +137,19 @@ def network_problems(
     draw: st.DrawFn, name: str, dtype: Any = None, activation: Sequence[str] | None = None
 ) -> NetworkProblem:
     """Draw a problem for the network ``name``, float32 or float64 unless a dtype is given."""
-    dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
+    dtype = draw(_DTYPES) if dtype is None else dtype
     kwargs: dict[str, Any] = {}
     depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3}.get(name, 0)
     if name == "mlp":
-        chosen = draw(st.sampled_from(ACTIVATIONS_OF_MLP)) if activation is None else tuple(activation)
+        chosen = draw(_HIDDEN) if activation is None else tuple(activation)
         kwargs["activation"] = chosen
         depth = len(chosen) + 1
     sizes = _sizes(draw, ["N", "D", *(f"H{i}" for i in range(1, depth)), "C"])
     N, *widths = sizes.values()
-    scale = draw(st.sampled_from(SCALES))
-    reg = float(dtype(draw(st.sampled_from(_REGS))))
-    features = frozenset(draw(st.sets(st.sampled_from(_FEATURES), max_size=4)))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale = draw(_NETWORK_SCALES)
+    reg = float(dtype(draw(_STRENGTHS)))
+    features = frozenset((draw(_FEATURE), draw(_FEATURE), draw(_FEATURE))) - {"none"}
+    rng = np.random.default_rng(draw(_SEEDS))
 
     params, X = _network(rng, N, widths, scale, features)
     y = _labels(rng, N, widths[-1], features)
@@ -155,12 +170,14 @@ def network_problems(
 
 def _sizes(draw: st.DrawFn, names: Sequence[str]) -> dict[str, int]:
     """Draw dimensions from 1 up: independent ones, or all equal, which hides a transpose, or all distinct."""
-    kind = draw(st.sampled_from(("any", "equal", "distinct")))
+    sizes = {name: draw(_SIZE) for name in names}
+    kind = draw(_KINDS_OF_SIZES)
     if kind == "equal":
-        return dict.fromkeys(names, draw(st.integers(1, LARGEST)))
+        return dict.fromkeys(names, sizes[names[0]])
     if kind == "distinct":
-        return dict(zip(names, draw(st.permutations(range(1, LARGEST + 1)))))
-    return {name: draw(st.integers(1, LARGEST)) for name in names}
+        left = list(range(1, LARGEST + 1))
+        return {name: left.pop(min(size, len(left)) - 1) for name, size in sizes.items()}
+    return sizes
 
 
 def _entries(rng: np.random.Generator, shape: tuple[int, ...], scale: str) -> NDArray[Any]:

@@ -25,12 +25,12 @@ class Row:
     overruled: int = 0
     seconds: float = 0.0
     worst: Comparison | None = None
-    failure: tuple[Problem, tuple[str, ...]] | None = None
+    failure: tuple[Problem, Examination] | None = None
 
     def add(self, problem: Problem, examination: Examination) -> None:
         """Count a problem in; after a failure, only smaller failures matter."""
         if examination.complaints:
-            self.failure = problem, examination.complaints
+            self.failure = problem, examination
         elif self.failure is None:
             self.problems += 1
             self.overruled += examination.overruled
@@ -62,10 +62,10 @@ def report(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
     for row in rows:
         if row.failure:
-            problem, complaints = row.failure
+            problem, examination = row.failure
             console.print(f"\n[red bold]{row.name}[/] on the smallest problem found, {problem.dtype}:")
-            for complaint in complaints:
-                console.print(f"  {escape(complaint)}", highlight=False, soft_wrap=True)
+            for sentence in (*examination.complaints, *(f"  {said}" for said in examination.hearing)):
+                console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
             console.print(f"\n{snippet(problem)}\n", markup=False, highlight=False, soft_wrap=True)
     total, seconds = sum(row.problems for row in rows), math.fsum(row.seconds for row in rows)
     wrong = [row.name for row in rows if row.failure]

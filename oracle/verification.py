@@ -1,7 +1,7 @@
 """Checks handgrad's rules and networks against the witnesses, problem by problem."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,12 @@ from oracle.comparison import Comparison, compare
 from oracle.padding import arguments_of
 from oracle.problems import NetworkProblem, RuleProblem, network_problems, rule_problems
 from oracle.twins import RULES as TWINS
-from oracle.witnesses import exact, jax_grad
+from oracle.witnesses import complex_step, exact, jax_grad, loops
 
 __all__ = ["Examination", "Problem", "answers", "examine", "search", "training_run"]
 
 Problem = RuleProblem | NetworkProblem
+Answers = Mapping[str, Any]
 
 
 class _Complaint(Exception):
@@ -29,10 +30,13 @@ class _Complaint(Exception):
 
 @dataclass(frozen=True)
 class Examination:
-    """What came out of one problem: each array's worst entry, the promises broken, and whether JAX was overruled."""
+    """What came out of one problem: each array's worst entry, the promises broken, and what the witnesses say."""
 
     comparisons: tuple[Comparison, ...]
     breaches: tuple[str, ...] = ()
+    #: Where handgrad and JAX differ: who says what of the worst entry.
+    hearing: tuple[str, ...] = ()
+    #: Whether exact arithmetic sides with handgrad against JAX.
     overruled: bool = False
 
     @property
@@ -60,17 +64,32 @@ def answers(problem: Problem) -> dict[str, Any]:
 
 def examine(problem: Problem, answer: Callable[[Any], dict[str, Any]] = answers) -> Examination:
     """Compare the answers to a problem with JAX's and, where the two differ, with exact arithmetic's."""
-    breaches = tuple(contract.breaches(lambda: answer(problem), _arguments(problem), _like(problem)))
+    given, breaches = contract.call(lambda: answer(problem), _arguments(problem), _like(problem))
     if breaches:  # what has the wrong shape cannot be compared, and what changes need not be
         return Examination((), breaches)
-    given = answer(problem)
     testimony = jax_grad.testify(problem)
     found = compare(given, testimony.expected, testimony.bound)
     if all(c.agrees for c in found):
         return Examination(tuple(found))
     truth = exact.testify(problem)
-    judged = tuple(compare(given, truth, testimony.bound))
-    return Examination(judged, overruled=all(c.agrees for c in judged))
+    judged = compare(given, truth, testimony.bound)
+    overruled = all(c.agrees for c in judged)
+    worst = max(found if overruled else judged, key=lambda c: c.excess)
+    return Examination(tuple(judged), (), tuple(_hear(problem, worst, truth, testimony.expected)), overruled)
+
+
+def _hear(problem: Problem, worst: Comparison, truth: Answers, expected: Answers) -> Iterator[str]:
+    """Yield what each witness says of an entry, and by how much it is off."""
+    said = {"handgrad": worst.given, "jax_grad": float(expected[worst.name][worst.index])}
+    for name, witness in (("complex_step", complex_step), ("loops", loops)):
+        testimony = witness.testify(problem)
+        if testimony is not None and worst.name in testimony:
+            said[name] = float(testimony[worst.name][worst.index])
+    right = float(truth[worst.name][worst.index])
+    yield f"exact arithmetic says {right!r}"
+    for name, value in said.items():
+        off = not abs(value - right) <= worst.bound
+        yield f"{name} says {value!r}" + (f", off by {abs(value - right):.1e}" if off else "")
 
 
 def search(
