@@ -51,9 +51,9 @@ def report(rows: Sequence[Row], console: Console) -> None:
     """Print the table and, for each row that disagrees, what is wrong and how to see it again."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("name", no_wrap=True)
-    for heading in ("problems", "worst error", "its bound", "problems/s"):
+    for heading in ("problems", "worst error", "its bound", "per second"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", no_wrap=True, min_width=9)
     for row in rows:
         worst = (f"{row.worst.error:.1e}", f"{row.worst.bound:.1e}") if row.worst else ("", "")
         rate = f"{row.problems / row.seconds:,.0f}" if row.seconds else ""
@@ -71,5 +71,5 @@ def report(rows: Sequence[Row], console: Console) -> None:
     wrong = [row.name for row in rows if row.failure]
     console.print(
         f"{total:,} problems in {seconds:.0f} s: "
-        + (f"[red bold]{', '.join(wrong)} disagree[/]" if wrong else "[green bold]every gradient agrees[/]")
+        + (f"[red bold]wrong: {', '.join(wrong)}[/]" if wrong else "[green bold]every gradient agrees[/]")
     )

@@ -68,22 +68,18 @@ _compiled: dict[Any, Any] = {}
 def _testimony(
     key: tuple[Any, ...], f: Callable[..., Any], args: Any, dtype: np.dtype[Any], like: dict[str, NDArray[Any]]
 ) -> Testimony:
-    """Run ``f`` as it is, and perturbed in float64; both are compiled once for each key and padded shape."""
+    """Run ``f`` as it is, and perturbed, both in float64; they are compiled once for each key and padded shape.
+
+    What is said of a float32 problem is so exact that only the answer's own rounding remains between the two.
+    """
     wide = jax.tree.map(lambda a: np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a), args)
     leaves = jax.tree.leaves(wide)
     key = (*key, *(a.shape for a in leaves))
     if key not in _compiled:
         g, signs = perturbed(f, *wide)
-        _compiled[key] = (
-            jax.jit(f),
-            jax.jit(
-                jax.vmap(g, in_axes=(0, None, *(None for _ in wide))),
-                compiler_options={"xla_llvm_disable_expensive_passes": True},
-            ),
-            signs,
-        )
+        _compiled[key] = jax.jit(f), jax.jit(jax.vmap(g, in_axes=(0, None, *(None for _ in wide)))), signs
     run, draw, signs = _compiled[key]
-    expected = run(*args)
+    expected = run(*wide)
     draws = draw(signs, float(np.finfo(dtype).eps), *wide)
 
     scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)

@@ -35,7 +35,7 @@ def test_verify_with_a_wrong_rule_prints_the_smallest_problem_and_exits_with_1(m
     assert "DISAGREES" in out
     assert re.search(r"dz\[\d, \d\] is .* expected .* exceeds the bound", out)
     assert "from handgrad import relu" in out
-    assert "relu disagree" in out
+    assert "wrong: relu" in out
 
 
 def test_verify_checks_the_dtype_that_is_asked_for(monkeypatch):

@@ -1,0 +1,135 @@
+import contextlib
+import os
+import pickle
+import re
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handgrad.datasets.unpickling import unpickle
+
+protocols = pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+
+
+class Call:
+    """Pickle as a call of ``function``, whatever that is."""
+
+    def __init__(self, function, *arguments, state=None):
+        self.call = (function, arguments) if state is None else (function, arguments, state)
+
+    def __reduce__(self):
+        return self.call
+
+
+def as_text(a):
+    """Return what is expected of an object: bytes as text, tuples as lists."""
+    if isinstance(a, bytes):
+        return a.decode("latin-1")
+    if isinstance(a, list | tuple):
+        return [as_text(b) for b in a]
+    return {as_text(k): as_text(b) for k, b in a.items()} if isinstance(a, dict) else a
+
+
+leaves = st.none() | st.booleans() | st.integers(-(2**31), 2**40) | st.binary(min_size=1) | st.text()
+keys = st.binary(min_size=1, max_size=3)
+tuples = st.builds(tuple, st.lists(leaves, min_size=1, max_size=5))
+trees = st.recursive(leaves | tuples, lambda t: st.lists(t) | st.dictionaries(keys, t), max_leaves=20)
+
+
+@protocols
+@given(tree=trees)
+def test_dicts_lists_numbers_and_text_come_back(protocol, tree):
+    assert unpickle(pickle.dumps(tree, protocol)) == as_text(tree)
+
+
+@protocols
+def test_what_was_pickled_once_comes_back_everywhere(protocol):
+    many = [[i] for i in range(300)]  # more than an index of one byte can tell apart
+
+    assert unpickle(pickle.dumps([many, many[::-1]], protocol)) == [many, many[::-1]]
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_an_array_stays_the_call_that_would_make_it(protocol):
+    a = np.array([[1, 2], [3, 255]], np.uint8)
+
+    function, _, state = unpickle(pickle.dumps(a, protocol))
+
+    assert function.endswith("multiarray._reconstruct")
+    assert state[1] == [2, 2]
+    assert state[2][:2] == ["numpy.dtype", ["u1", False, True]]
+    assert state[3:] == [False, "\x01\x02\x03\xff"]
+
+
+@pytest.mark.parametrize("function", [os.mkdir, exec, eval, __import__, getattr, pickle.loads, np.save, np.load])
+@protocols
+def test_no_call_is_made_and_its_name_is_told(tmp_path, protocol, function):
+    with pytest.raises(ValueError, match=f"it refers to '[a-z_.0-9]*{function.__name__}', expected only NumPy arrays"):
+        unpickle(pickle.dumps({b"data": Call(function, str(tmp_path / "made"))}, protocol))
+
+    assert not (tmp_path / "made").exists()
+
+
+@protocols
+def test_a_command_for_the_shell_is_not_run(tmp_path, protocol):
+    content = pickle.dumps(Call(os.system, f"touch {tmp_path / 'made'}"), protocol)
+
+    with pytest.raises(ValueError, match=rf"it refers to '{os.name}\.system'"):
+        unpickle(content)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_forged_array_touches_no_memory():
+    """The measured reason not to call NumPy's own functions: Python's Unpickler crashes on this one."""
+    forged = Call(np.dtype, "V8", False, True, state=(3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
+    reconstruct, arguments, _ = np.zeros(1).__reduce__()
+    # an object at the address 0x4141414141414141
+    a = Call(reconstruct, *arguments, state=(1, (1,), forged, False, b"A" * 8))
+
+    _, _, state = unpickle(pickle.dumps(a, 2))
+
+    assert state[-1] == "A" * 8
+
+
+@pytest.mark.parametrize("instruction", [b"r", b"X", b"B", b"T", b"\x8e", b"\x96", b"\x95"])
+def test_memory_is_not_taken_for_what_is_only_claimed(instruction):
+    """Python's Unpickler takes 32 GB for an index of 2³¹ (r)."""
+    content = b"\x80\x05}" + instruction + struct.pack("<i" if instruction in b"rXBT" else "<q", 2**31 - 1) + b"."
+    tracemalloc.start()
+
+    with contextlib.suppress(ValueError):
+        unpickle(content)
+
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_depth_is_no_danger():
+    """Python's Unpickler crashes on a deep tuple that is a dict's key."""
+    with pytest.raises(TypeError, match="unhashable"):
+        unpickle(b"\x80\x02}N" + b"\x85" * 10**5 + b"Ns.")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps(1.5), "it has the instruction BINFLOAT"),
+        (pickle.dumps({1}), "it has the instruction EMPTY_SET"),
+        (pickle.dumps([1, 2], 0), "it has the instruction "),
+        (b"\x80\x02\x82\x01.", "it has the instruction EXT1"),
+        (b"\x80\x02U\x01aQ.", "it has the instruction BINPERSID"),
+        (b"\x80\x02cnumpy\nload\n.", "it refers to 'numpy.load'"),
+        (b"\x80\x02cnumpy.dtype\n__new__\n.", "it refers to 'numpy.dtype.__new__'"),
+        (pickle.dumps([1]) + b" ", "it ends at byte "),
+        (pickle.dumps([1])[:-1], "pickle exhausted before seeing STOP"),
+        (b"", "pickle exhausted before seeing STOP"),
+        (b"\xff\xd8\xff", "at position 0, opcode b'\\xff' unknown"),
+    ],
+)
+def test_what_an_array_does_not_need_is_refused(content, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        unpickle(content)
