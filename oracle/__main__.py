@@ -4,14 +4,18 @@ import argparse
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich.table import Table
 
 import handgrad
+from oracle.problems import NetworkProblem
+from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
 from oracle.verdict import Row, report
 from oracle.verification import Examination, Problem, examine, search, training_run
 
@@ -39,6 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verify.add_argument("--seed", type=int, metavar="S", help="repeat the run that printed this seed")
     verify.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
     verify.set_defaults(run=_verify)
+    sensitivity = commands.add_parser(
+        "sensitivity",
+        help="measure how small an error in one entry is seen",
+        description="Changes one entry of right two-layer gradients and prints the share of the errors that the "
+        "comparison notices, by the size of the error relative to the gradient's largest entry.",
+        epilog="example: python -m oracle sensitivity --problems 5000",
+    )
+    sensitivity.add_argument("--problems", type=_positive, default=2000, metavar="N", help="drawn (default: 2000)")
+    sensitivity.add_argument("--seed", type=int, default=0, metavar="S", help="(default: 0)")
+    sensitivity.set_defaults(run=_sensitivity)
     options = parser.parse_args(arguments)
     return int(options.run(options))
 
@@ -84,6 +98,27 @@ def _fill(row: Row, problems: int, seed: int, dtype: Any, progress: Progress) ->
     finally:
         row.seconds = time.perf_counter() - started
         progress.remove_task(task)
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("two-layer problems", no_wrap=True)
+    table.add_column("tried", justify="right")
+    for size in ERRORS:
+        table.add_column(f"{size:.0e}", justify="right", no_wrap=True)
+    for dtype in (np.float64, np.float32):
+        drawn = drawn_problems(options.problems, dtype=dtype, seed=options.seed)
+        groups: dict[str, Iterable[NetworkProblem]] = {f"drawn, {scale}": ps for scale, ps in drawn.items()}
+        for sizes in SIZES:
+            groups[str(sizes)] = sized_problems(sizes, options.problems // 20, dtype=dtype, seed=options.seed)
+        for group, problems in groups.items():
+            power, rng = Power(), np.random.default_rng(options.seed)
+            for problem in track(problems, group, console=Console(stderr=True), transient=True):
+                power.plant(problem, rng)
+            shares = (f"{100 * power.share(size):.1f}" for size in ERRORS)
+            table.add_row(f"{np.dtype(dtype)}, {group}", f"{power.tried:,}", *shares)
+    Console().print("share of the errors caught, in per cent, by their size relative to the largest entry", table)
+    return 0
 
 
 def _positive(text: str) -> int:

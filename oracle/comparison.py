@@ -11,7 +11,9 @@ correct program, so at a kink that is hit exactly the convention itself is compa
 - An operation is perturbed by 1 ulp = 2 units of roundoff, twice what IEEE arithmetic errs by; a sum of two by no more
   than the smaller of them, which is the most that can be lost of it.
 - The terms of a sum or matrix product are perturbed one by one, so that its spread grows with its length.
-- The signs are drawn at random, but for two draws in which all err the same way: rounding can be systematic.
+- The signs are drawn at random: in half of the draws each entry has its own, in the other half all entries of a result
+  err the same way, for rounding can be systematic, as when the same is lost beside a large number in each row.
+- A number below the smallest normal one may be flushed to zero. So it is changed by as much as itself.
 - ``FACTOR`` covers what the largest of 16 draws does not: a program's exponentials err by up to 4 units of roundoff and
   its order of summation may be a worse one; and the draws themselves may come out small (below a quarter of the
   standard deviation for one entry in 10¹¹). It counts for each of the two programs that are compared. For a float32
@@ -38,7 +40,7 @@ from numpy.typing import NDArray
 __all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "perturbed"]
 
 DRAWS = 16
-FACTOR = 8
+FACTOR = 4
 
 # Operations that select, rearrange, compare or change a sign: none rounds.
 _EXACT = frozenset(
@@ -98,23 +100,29 @@ class Comparison:
         )
 
 
-def perturbed(f: Callable[..., Any], *example: Any) -> tuple[Callable[..., Any], NDArray[np.float64]]:
-    """Return ``g(signs, eps, *args)``, f with each rounding exaggerated, and an array of signs for it.
+def perturbed(f: Callable[..., Any], *example: Any) -> Callable[..., Any]:
+    """Return a function of a dtype and f's arguments that runs f with its rounding exaggerated.
 
-    ``g`` runs f's operations in float64 and multiplies each result that rounds by 1 ± eps. The signs have one row a
-    draw; the first row is zero and gives f itself.
+    It runs f's operations in float64, ``DRAWS`` + 1 times, and changes each result that rounds by ± one unit in the
+    last place of the dtype. All results come out stacked, those of f itself first.
     """
     jaxpr, out_shape = jax.make_jaxpr(f, return_shape=True)(*example)
-
-    def g(signs: Any, eps: Any, *args: Any) -> Any:
-        results = _Perturbation(signs, eps).run(jaxpr, [_measured(a) for a in jax.tree.leaves(args)])
-        return jax.tree.unflatten(jax.tree.structure(out_shape), [value for value, _ in results])
-
     rng = np.random.default_rng(0)  # the same signs every time: a verdict can be repeated
     signs = rng.choice([-1.0, 1.0], size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
     signs[0] = 0
-    signs[1], signs[2] = 1, -1  # rounding may also go all one way, as when a small number is lost beside large ones
-    return g, signs
+    together = np.arange(DRAWS + 1) % 2 == 0
+
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, 0, None, None, None))
+    def draw(signs: Any, together: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
+        results = _Perturbation(signs, together, eps, tiny).run(jaxpr, [_measured(a) for a in leaves])
+        return jax.tree.unflatten(jax.tree.structure(out_shape), [value for value, _ in results])
+
+    def g(dtype: Any, *args: Any) -> Any:
+        limits = np.finfo(dtype)
+        return draw(signs, together, float(limits.eps), float(limits.tiny), jax.tree.leaves(args))
+
+    return g
 
 
 def bounds(spreads: NDArray[Any], *, scale: float, dtype: Any) -> NDArray[Any]:
@@ -149,7 +157,10 @@ class _Perturbation:
     """Runs a jaxpr on pairs of a value and the size of the integers in it, which is infinite if there are others."""
 
     signs: Any
+    #: Whether all entries of a result err the same way.
+    together: Any
     eps: Any
+    tiny: Any
     used: int = 0
 
     def run(self, closed: core.ClosedJaxpr, args: list[Any]) -> list[Any]:
@@ -177,20 +188,26 @@ class _Perturbation:
         if name in _SIZE_OF_INTEGERS:
             size = _SIZE_OF_INTEGERS[name](max(map(np.size, values)), eqn.params.get("y"), *sizes)
             size = jnp.where(size * self.eps <= 1, size, np.inf)
-        eps = jnp.where(size < np.inf, 0.0, self.eps)
+        inexact = jnp.where(size < np.inf, 0.0, 1.0)
         if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
-            return [(r, size) for r in _bind(eqn, *(v + self.jitter(v, eps * jnp.abs(v)) for v in values))]
+            return [(r, size) for r in _bind(eqn, *(self.jitter(v, inexact * self.error(v)) for v in values))]
         results = _bind(eqn, *values)
-        errors = [eps * jnp.abs(r) for r in results]
+        errors = [self.error(r) for r in results]
         if name in _ADDITIONS:  # a + b is never further off than a or b would be
             small = jnp.where(jnp.abs(values[0]) < jnp.abs(values[1]), values[0], values[1])
             errors = [jnp.sign(small) * jnp.minimum(errors[0], jnp.abs(small))]
-        return [(r + self.jitter(r, e), size) for r, e in zip(results, errors)]
+        return [(self.jitter(r, inexact * e), size) for r, e in zip(results, errors)]
+
+    def error(self, x: Any) -> Any:
+        """Return one unit in the last place of x, or x itself if it may be flushed to zero."""
+        return jnp.maximum(self.eps * jnp.abs(x), jnp.minimum(jnp.abs(x), self.tiny))
 
     def jitter(self, x: Any, error: Any) -> Any:
-        """Return ± the error for each entry of x that is finite, each with a sign of its own."""
+        """Return x ± the error where x is finite: each entry with a sign of its own, or all with one."""
         start, self.used = self.used, self.used + x.size
-        return jnp.where(jnp.isfinite(x), error * self.signs[start : self.used].reshape(x.shape), 0)
+        own = self.signs[start : self.used].reshape(x.shape)
+        sign = jnp.where(self.together, self.signs[start], own) if x.size else own
+        return jnp.where(jnp.isfinite(x), x + error * sign, x)
 
 
 def _larger(a: Any, b: Any) -> Any:

@@ -93,6 +93,7 @@ class NetworkProblem:
     y: NDArray[Any]
     reg: float
     kwargs: dict[str, Any] = field(default_factory=dict)
+    #: The scale of its entries, and what else was drawn.
     features: frozenset[str] = frozenset()
     #: Whether the gradient with respect to X is asked for as well; there is none with respect to integers.
     input_grad: bool = True
@@ -148,7 +149,7 @@ def network_problems(
     N, *widths = sizes.values()
     scale = draw(_NETWORK_SCALES)
     reg = float(dtype(draw(_STRENGTHS)))
-    features = frozenset((draw(_FEATURE), draw(_FEATURE), draw(_FEATURE))) - {"none"}
+    features = frozenset((scale, draw(_FEATURE), draw(_FEATURE), draw(_FEATURE))) - {"none"}
     rng = np.random.default_rng(draw(_SEEDS))
 
     params, X = _network(rng, N, widths, scale, features)

@@ -12,9 +12,8 @@ from oracle.comparison import DRAWS, Comparison, bounds, compare, perturbed
 EPS = float(np.finfo(float).eps)
 
 
-def spread(f, *args):
-    g, signs = perturbed(f, *args)
-    return np.asarray(jax.vmap(g, in_axes=(0, None, *(None for _ in args)))(signs, EPS, *args))
+def spread(f, *args, dtype=np.float64):
+    return np.asarray(perturbed(f, *args)(dtype, *args))
 
 
 def test_first_draw_is_the_function_itself():
@@ -62,6 +61,23 @@ def test_near_a_kink_the_bound_spans_it_and_on_the_kink_it_does_not():
     assert np.ptp(exactly) == 0
 
 
+def test_what_may_be_flushed_to_zero_spreads_by_as_much_as_itself():
+    slope = jax.grad(lambda z: jax.nn.leaky_relu(jax.nn.sigmoid(z) * -3.0))
+
+    flushed = spread(slope, -200.0, dtype=np.float32)  # σ(-200) is 0 in float32, and so on the kink
+    kept = spread(slope, -200.0, dtype=np.float64)
+
+    assert np.ptp(flushed) > 0.9 * np.max(np.abs(flushed))
+    assert np.ptp(kept) < 1e-13 * np.max(np.abs(kept))
+
+
+def test_half_of_the_draws_err_together():
+    draws = spread(lambda x: x * 0.1, np.full(8, 3.0))
+
+    together = [len(set(draw.tolist())) == 1 for draw in draws[1:]]
+    assert sum(together) == DRAWS / 2
+
+
 def test_bound_holds_for_single_precision_against_double():
     rng = np.random.default_rng(0)
     args = tuple(rng.standard_normal(s).astype(np.float32) for s in [(20, 30), (30, 10)])
@@ -69,8 +85,7 @@ def test_bound_holds_for_single_precision_against_double():
     def f(x, W):
         return jnp.log1p(jnp.exp(jnp.tanh(x @ W) @ W.T))
 
-    g, signs = perturbed(f, *(a.astype(float) for a in args))
-    draws = np.asarray(jax.vmap(g, in_axes=(0, None, None, None))(signs, float(np.finfo(np.float32).eps), *args))
+    draws = spread(f, *(a.astype(float) for a in args), dtype=np.float32)
     bound = bounds(draws, scale=1.0, dtype=np.float32)
     error = np.abs(np.asarray(f(*args)) - draws[0])
 

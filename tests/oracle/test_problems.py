@@ -77,7 +77,7 @@ def test_failing_problems_shrink_to_small_readable_ones():
     assert smallest.X.shape == (2, 1)
     assert smallest.params["W2"].shape == (1, 1)
     assert smallest.reg == 1.0
-    assert smallest.features == frozenset()
+    assert smallest.features == {"integers"}
     assert all(np.all(a == np.round(a)) for a in (*smallest.params.values(), smallest.X))
 
 

@@ -24,7 +24,6 @@ def binary(X, y):
 def python2(X, y):
     """Return what Python 2's cPickle writes, as the distributed files were written: protocol 2, bytes as text."""
 
-    # ruff: noqa: E501 (a table reads best a row a line)
     return b"".join(
         [
             b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x15training batch 1 of 5q\x03",

@@ -43,7 +43,6 @@ def idx(a):
 def write(folder, ending="", pack=bytes, **changed):
     """Write MNIST's four files, some of them changed: train_images=…"""
 
-    # ruff: noqa: E501 (a table reads best a row a line)
     for name, a in PARTS.items():
         a = changed.get("_".join(name.split("-")[:2]), a)
         (folder / (name + ending)).write_bytes(pack(idx(a)))
