@@ -1,11 +1,12 @@
 """The command line: ``python -m oracle verify``."""
 
 import argparse
+import math
+import os
 import secrets
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from rich import box
@@ -14,14 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import handgrad
+from oracle.campaign import TRAINING, Share, run
 from oracle.problems import NetworkProblem
 from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
 from oracle.verdict import Row, report
-from oracle.verification import Examination, Problem, examine, search, training_run
 
 __all__ = ["main"]
 
-TRAINING = "two_layer on digits"
 TRAINING_STEPS = 100
 
 
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verify.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
     verify.add_argument("--seed", type=int, metavar="S", help="repeat the run that printed this seed")
     verify.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
+    verify.add_argument(
+        "--workers", type=_positive, default=os.cpu_count(), metavar="N", help="processes (default: one for each core)"
+    )
     verify.set_defaults(run=_verify)
     sensitivity = commands.add_parser(
         "sensitivity",
@@ -63,45 +66,42 @@ def _verify(options: argparse.Namespace) -> int:
     dtype = None if options.dtype is None else np.dtype(options.dtype).type
     names = options.only or [*handgrad.NETWORKS, *handgrad.RULES]
     rows = [Row(name) for name in names]
-    if "two_layer" in names:
+    if options.only is None:
         rows.append(Row(TRAINING))
     console.print(f"seed {seed}", style="dim")
 
+    chunks = options.workers if len(rows) == 1 else 1  # a single name is shared out among the workers
+    shares = [
+        Share(
+            row.name, TRAINING_STEPS if row.name == TRAINING else math.ceil(options.problems / chunks), seed + i, dtype
+        )
+        for row in rows
+        for i in range(chunks)
+    ]
+    parts = [Row(share.name) for share in shares]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            for row in rows:
-                _fill(row, options.problems, seed, dtype, progress)
-    except KeyboardInterrupt:
-        report(rows, console)
+    started, status = time.perf_counter(), 0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks = [progress.add_task(share.name, total=share.problems, visible=False) for share in shares]
+
+        def update(i: int, row: Row) -> None:
+            parts[i] = row
+            progress.update(tasks[i], completed=row.problems, visible=row.problems < shares[i].problems)
+
+        try:
+            run(shares, workers=min(options.workers, len(shares)), update=update)
+        except KeyboardInterrupt:
+            status = 130
+    for i, part in enumerate(parts):
+        rows[i // chunks].merge(part)
+    report(rows, console, time.perf_counter() - started)
+    if status:
         console.print("interrupted: the table shows what was checked until then", style="yellow")
-        return 130
-    report(rows, console)
-    return 1 if any(row.failure for row in rows) else 0
-
-
-def _fill(row: Row, problems: int, seed: int, dtype: Any, progress: Progress) -> None:
-    """Check all problems of one row."""
-    task = progress.add_task(row.name, total=TRAINING_STEPS if row.name == TRAINING else problems)
-
-    def found(problem: Problem, examination: Examination) -> None:
-        row.add(problem, examination)
-        progress.update(task, completed=row.problems)
-
-    started = time.perf_counter()
-    try:
-        if row.name == TRAINING:
-            for problem in training_run(steps=TRAINING_STEPS, dtype=dtype or np.float64):
-                found(problem, examine(problem))
-        else:
-            search(row.name, problems=problems, seed=seed, dtype=dtype, found=found)
-    finally:
-        row.seconds = time.perf_counter() - started
-        progress.remove_task(task)
+    return status or int(any(row.failure for row in rows))
 
 
 def _sensitivity(options: argparse.Namespace) -> int:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("two-layer problems", no_wrap=True)
     table.add_column("tried", justify="right")
     for size in ERRORS:

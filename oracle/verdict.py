@@ -1,6 +1,5 @@
 """What the reader of a verification sees: one table, and the smallest problem that fails."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,17 +24,26 @@ class Row:
     overruled: int = 0
     seconds: float = 0.0
     worst: Comparison | None = None
-    failure: tuple[Problem, Examination] | None = None
+    #: What is wrong, on the smallest problem found, and that problem as code.
+    failure: tuple[str, Examination, str] | None = None
 
     def add(self, problem: Problem, examination: Examination) -> None:
         """Count a problem in; after a failure, only smaller failures matter."""
         if examination.complaints:
-            self.failure = problem, examination
+            self.failure = str(problem.dtype), examination, snippet(problem)
         elif self.failure is None:
             self.problems += 1
             self.overruled += examination.overruled
             if self.worst is None or examination.worst.excess > self.worst.excess:
                 self.worst = examination.worst
+
+    def merge(self, other: "Row") -> None:
+        """Count in what another process found about the same."""
+        self.problems += other.problems
+        self.overruled += other.overruled
+        self.seconds = max(self.seconds, other.seconds)
+        self.failure = self.failure or other.failure
+        self.worst = max(filter(None, (self.worst, other.worst)), key=lambda c: c.excess, default=None)
 
     @property
     def verdict(self) -> str:
@@ -47,9 +55,9 @@ class Row:
         return f"agrees (JAX off: {self.overruled})" if self.overruled else "agrees"
 
 
-def report(rows: Sequence[Row], console: Console) -> None:
+def report(rows: Sequence[Row], console: Console, seconds: float) -> None:
     """Print the table and, for each row that disagrees, what is wrong and how to see it again."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
     for heading in ("problems", "worst error", "its bound", "per second"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -62,12 +70,12 @@ def report(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
     for row in rows:
         if row.failure:
-            problem, examination = row.failure
-            console.print(f"\n[red bold]{row.name}[/] on the smallest problem found, {problem.dtype}:")
+            dtype, examination, code = row.failure
+            console.print(f"\n[red bold]{row.name}[/] on the smallest problem found, {dtype}:")
             for sentence in (*examination.complaints, *(f"  {said}" for said in examination.hearing)):
                 console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
-            console.print(f"\n{snippet(problem)}\n", markup=False, highlight=False, soft_wrap=True)
-    total, seconds = sum(row.problems for row in rows), math.fsum(row.seconds for row in rows)
+            console.print(f"\n{code}\n", markup=False, highlight=False, soft_wrap=True)
+    total = sum(row.problems for row in rows)
     wrong = [row.name for row in rows if row.failure]
     console.print(
         f"{total:,} problems in {seconds:.0f} s: "

@@ -1,8 +1,10 @@
 """The command line: what is printed, and the exit status."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -28,7 +30,7 @@ def test_verify_with_a_wrong_rule_prints_the_smallest_problem_and_exits_with_1(m
     right = handgrad.RULES["relu"]
     monkeypatch.setitem(handgrad.RULES, "relu", lambda z: (right(z)[0], lambda dh: (+dh,)))
 
-    status = main(["verify", "--problems", "100", "--only", "relu"])
+    status = main(["verify", "--problems", "100", "--only", "relu", "--workers", "1"])
 
     out = capsys.readouterr().out
     assert status == 1
@@ -43,7 +45,7 @@ def test_verify_checks_the_dtype_that_is_asked_for(monkeypatch):
     right = handgrad.RULES["tanh"]
     monkeypatch.setitem(handgrad.RULES, "tanh", lambda z: seen.add(str(z.dtype)) or right(z))
 
-    main(["verify", "--problems", "10", "--only", "tanh", "--dtype", "float32"])
+    main(["verify", "--problems", "10", "--only", "tanh", "--dtype", "float32", "--workers", "1"])
 
     assert seen == {"float32"}
 
@@ -60,12 +62,33 @@ def test_interrupted_verify_prints_the_table_so_far(monkeypatch, capsys):
 
     monkeypatch.setitem(handgrad.RULES, "tanh", interrupted)
 
-    status = main(["verify", "--problems", "100", "--only", "tanh", "relu"])
+    status = main(["verify", "--problems", "100", "--only", "tanh", "relu", "--workers", "1"])
 
     out = capsys.readouterr().out
     assert status == 130
     assert "interrupted" in out
     assert "not run" in out
+
+
+def test_interrupted_workers_stop_and_the_table_so_far_is_printed():
+    command = [sys.executable, "-m", "oracle", "verify", "--only", "relu", "--problems", "1000000", "--workers", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted" in out
+    assert int(re.search(r"relu +([\d,]+)", out)[1].replace(",", "")) > 0
+    assert "Traceback" not in err
+
+
+def test_one_name_is_shared_out_among_the_workers():
+    result = run("verify", "--problems", "40", "--only", "identity", "--workers", "2")
+
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"identity +40 ", result.stdout)
 
 
 @pytest.mark.parametrize("wrong", [["--only", "rely"], ["--problems", "0"], ["--problems", "x"], ["--dtype", "int8"]])
