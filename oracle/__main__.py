@@ -18,6 +18,7 @@ import handgrad
 from oracle.campaign import TRAINING, Share, run
 from oracle.problems import NetworkProblem
 from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
+from oracle.throughput import measure
 from oracle.verdict import Row, report
 
 __all__ = ["main"]
@@ -56,6 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sensitivity.add_argument("--problems", type=_positive, default=2000, metavar="N", help="drawn (default: 2000)")
     sensitivity.add_argument("--seed", type=int, default=0, metavar="S", help="(default: 0)")
     sensitivity.set_defaults(run=_sensitivity)
+    throughput = commands.add_parser(
+        "throughput",
+        help="measure how many problems are checked in a second",
+        description="Draws and checks two-layer problems of random shapes in float64, in all processes at once, after "
+        "start-up; then, beside it, has jax.jit compile the gradient for each new shape.",
+        epilog="example: python -m oracle throughput --workers 2",
+    )
+    throughput.add_argument("--problems", type=_positive, default=4000, metavar="N", help="for each process")
+    throughput.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="processes")
+    throughput.set_defaults(run=_throughput)
     options = parser.parse_args(arguments)
     return int(options.run(options))
 
@@ -118,6 +129,14 @@ def _sensitivity(options: argparse.Namespace) -> int:
             shares = (f"{100 * power.share(size):.1f}" for size in ERRORS)
             table.add_row(f"{np.dtype(dtype)}, {group}", f"{power.tried:,}", *shares)
     Console().print("share of the errors caught, in per cent, by their size relative to the largest entry", table)
+    return 0
+
+
+def _throughput(options: argparse.Namespace) -> int:
+    checked, compiled = measure(options.problems, 20, workers=options.workers)
+    print(f"drawn and checked:                   {checked:7,.0f} problems a second in {options.workers} processes")
+    print(f"jax.jit on every new shape, no more: {compiled:7,.1f} problems a second")
+    print(f"ratio:                               {checked / compiled:7,.0f}")
     return 0
 
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import multiprocessing
+import os
 import queue
 import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from oracle.verdict import Row
 from oracle.verification import Examination, Problem, examine, search, training_run
 
-__all__ = ["TRAINING", "Share", "run"]
+__all__ = ["TRAINING", "Share", "processes", "run"]
 
 #: The row of the gradients that a training run really meets.
 TRAINING = "two_layer on digits"
@@ -43,7 +45,7 @@ def run(shares: Sequence[Share], *, workers: int, update: Update) -> None:
         for i, share in enumerate(shares):
             _check(share, lambda row: update(i, row))  # noqa: B023
         return
-    context = multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
+    context = processes()
     updates, stop = context.Queue(), context.Event()
     with ProcessPoolExecutor(workers, context, _start, (updates, stop)) as pool:
         futures = [pool.submit(_work, i, share) for i, share in enumerate(shares)]
@@ -57,6 +59,14 @@ def run(shares: Sequence[Share], *, workers: int, update: Update) -> None:
             raise
         for i, future in enumerate(futures):
             update(i, future.result())
+
+
+def processes() -> SpawnContext:
+    """Return the way to begin processes of one thread each: threads of their own would fight over the cores."""
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    return multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
 
 
 def _check(share: Share, tell: Callable[[Row], None]) -> Row:
