@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import hypothesis
@@ -62,9 +62,23 @@ def answers(problem: Problem) -> dict[str, Any]:
     return {"loss": loss, **grads}
 
 
-def examine(problem: Problem, answer: Callable[[Any], dict[str, Any]] = answers) -> Examination:
-    """Compare the answers to a problem with JAX's and, where the two differ, with exact arithmetic's."""
-    given, breaches = contract.call(lambda: answer(problem), _arguments(problem), _like(problem))
+def examine(problem: Problem, answer: Callable[[Any], Answers] = answers) -> Examination:
+    """Compare the answers to a problem with JAX's and, where the two differ, with exact arithmetic's.
+
+    What is wrong only for arrays of a certain kind is said to be so.
+    """
+    examination = _examine(problem, answer)
+    if examination.complaints and isinstance(problem, NetworkProblem):
+        triggers = (what for what, plain in _plainer(problem) if not _examine(plain, answer).complaints)
+        return replace(examination, breaches=(*examination.breaches, *(f"wrong only where {t}" for t in triggers)))
+    return examination
+
+
+def _examine(problem: Problem, answer: Callable[[Any], Answers]) -> Examination:
+    try:
+        given, breaches = contract.call(lambda: answer(problem), _arguments(problem), _like(problem))
+    except Exception as error:
+        return Examination((), (f"{type(error).__name__}: {error}",))
     if breaches:  # what has the wrong shape cannot be compared, and what changes need not be
         return Examination((), breaches)
     testimony = jax_grad.testify(problem)
@@ -76,6 +90,24 @@ def examine(problem: Problem, answer: Callable[[Any], dict[str, Any]] = answers)
     overruled = all(c.agrees for c in judged)
     worst = max(found if overruled else judged, key=lambda c: c.excess)
     return Examination(tuple(judged), (), tuple(_hear(problem, worst, truth, testimony.expected)), overruled)
+
+
+def _plainer(problem: NetworkProblem) -> Iterator[tuple[str, NetworkProblem]]:
+    """Yield each thing that is special about the arrays of a problem, and the problem without it."""
+    arrays = (*problem.params.values(), problem.X, problem.y)
+    if not all(a.flags.c_contiguous for a in arrays):
+        yield "an array is not C-contiguous", _with_arrays(problem, lambda a: a.copy(order="C"))
+    if not all(a.flags.writeable for a in arrays):
+        yield "an array is read-only", _with_arrays(problem, lambda a: a.copy(order="K"))
+    if problem.X.dtype != problem.dtype:
+        yield f"X is {problem.X.dtype}", replace(problem, X=problem.X.astype(problem.dtype))
+    if problem.y.dtype != np.int64:
+        yield f"the labels are {problem.y.dtype}", replace(problem, y=problem.y.astype(np.int64))
+
+
+def _with_arrays(problem: NetworkProblem, change: Callable[[NDArray[Any]], NDArray[Any]]) -> NetworkProblem:
+    params = {name: change(a) for name, a in problem.params.items()}
+    return replace(problem, params=params, X=change(problem.X), y=change(problem.y))
 
 
 def _hear(problem: Problem, worst: Comparison, truth: Answers, expected: Answers) -> Iterator[str]:
@@ -111,10 +143,7 @@ def search(
     )
     @given(strategy)
     def check(problem: Problem) -> None:
-        try:
-            examination = examine(problem)
-        except Exception as error:
-            examination = Examination((), (f"{type(error).__name__}: {error}",))
+        examination = examine(problem)
         found(problem, examination)
         if examination.complaints:
             raise _Complaint

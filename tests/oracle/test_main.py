@@ -105,3 +105,10 @@ def test_help_shows_an_example(capsys):
         main(["verify", "--help"])
 
     assert "example: python -m oracle verify" in capsys.readouterr().out
+
+
+def test_throughput_is_measured_beside_jax_jit():
+    result = run("throughput", "--problems", "30", "--workers", "1")
+
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"ratio: +\d", result.stdout)

@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import Phase, find, given, settings
 
 import handgrad
 from handgrad.networks import three_layer, two_layer
@@ -128,6 +128,37 @@ def test_a_rule_that_raises_is_a_failure_and_not_a_crash(monkeypatch):
     _, examination = run("relu", 5)[-1]
 
     assert examination.complaints == ("ZeroDivisionError: oh",)
+
+
+def plain_in_the_end(change):
+    """Return answers that are right but for problems that ``change`` looks for."""
+
+    def answer(problem):
+        right = answers(problem)
+        return {name: a * 2 for name, a in right.items()} if change(problem) else right
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("feature", "wrong_where", "trigger"),
+    [
+        ("layouts", lambda p: not p.params["W1"].flags.c_contiguous, "an array is not C-contiguous"),
+        ("read-only", lambda p: not p.X.flags.writeable, "an array is read-only"),
+        ("integer X", lambda p: p.X.dtype.kind == "i", "X is int64"),
+        ("label dtypes", lambda p: p.y.dtype == np.uint8, "the labels are uint8"),
+    ],
+)
+def test_what_is_wrong_only_for_some_arrays_is_said_to_be_so(feature, wrong_where, trigger):
+    problem = find(
+        network_problems("two_layer"),
+        lambda p: feature in p.features and wrong_where(p),
+        settings=settings(max_examples=5000, database=None, phases=[Phase.generate]),
+    )
+
+    examination = examine(problem, plain_in_the_end(wrong_where))
+
+    assert f"wrong only where {trigger}" in examination.complaints
 
 
 def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
