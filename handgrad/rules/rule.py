@@ -1,5 +1,6 @@
 """The types that every rule has."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from handgrad.namespace import Array
@@ -14,5 +15,5 @@ class Pullback(Protocol):
         """Return a tuple with one entry for each positional argument, each of its shape and dtype."""
 
 
-#: ``value, backward = rule(*differentiated, **not_differentiated)``. The keywords differ from rule to rule.
-Rule: TypeAlias = Any
+#: ``value, backward = rule(*differentiated, **not_differentiated)``, and ``cotangents = backward(cotangent)``.
+Rule: TypeAlias = Callable[..., tuple[Array, Callable[..., tuple[Any, ...]]]]
