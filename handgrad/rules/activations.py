@@ -7,23 +7,12 @@ At a kink it is what ``jax.nn`` takes it to be; ``docs/derivations/kinks.md`` li
 from handgrad.namespace import Array, namespace
 from handgrad.rules.rule import Pullback, Rule
 
+# fmt: off
 __all__ = [
-    "ACTIVATIONS",
-    "elu",
-    "gelu",
-    "hard_tanh",
-    "identity",
-    "leaky_relu",
-    "log_sigmoid",
-    "mish",
-    "relu",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "softsign",
-    "tanh",
+    "ACTIVATIONS", "elu", "gelu", "hard_tanh", "identity", "leaky_relu", "log_sigmoid", "mish",
+    "relu", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh",
 ]
+# fmt: on
 
 _SELU_ALPHA = 1.6732632423543772848170429916717  # the fixed point of mean 0 and variance 1
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -446,18 +435,9 @@ def _sigmoids(z: Array) -> tuple[Array, Array]:
 
 #: Every activation by name, for ``mlp``'s ``activation=``.
 ACTIVATIONS: dict[str, Rule] = {
-    "identity": identity,
-    "relu": relu,
-    "leaky_relu": leaky_relu,
-    "elu": elu,
-    "selu": selu,
-    "sigmoid": sigmoid,
-    "tanh": tanh,
-    "softplus": softplus,
-    "log_sigmoid": log_sigmoid,
-    "silu": silu,
-    "mish": mish,
-    "softsign": softsign,
-    "hard_tanh": hard_tanh,
-    "gelu": gelu,
-}
+    f.__name__: f
+    for f in (
+        identity, relu, leaky_relu, elu, selu, sigmoid, tanh,
+        softplus, log_sigmoid, silu, mish, softsign, hard_tanh, gelu,
+    )
+}  # fmt: skip
