@@ -5,6 +5,7 @@ makes the entries from the seed. So a problem costs a millisecond, and shrinks t
 no feature that the failure does not need.
 """
 
+import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,26 +38,22 @@ ACTIVATIONS_OF_MLP: tuple[tuple[str, ...], ...] = (
 SCALES = ("integers", "ordinary", "small", "tens", "thousands")
 _REGS = (0.0, 1.0, 0.1, 3.5, 1e-8, 1e3, 1e6)
 _LABEL_DTYPES = ("int64", "int32", "int16", "uint8", "int8", "uint64")
+#: What else a network's problem may have: none or one of each line.
 _FEATURES = (
-    "zero biases",
-    "dead unit",  # a column of W1 and its bias are zero: its pre-activation is exactly 0
-    "tied scores",  # two classes have the same weights and bias, and tie for the maximum
-    "scores to 1e4",
-    "one row times 1e5",
-    "biases shifted by 1000",
-    "one class only",
-    "an absent class",
-    "layouts",
-    "read-only",
-    "integer X",
-    "label dtypes",
+    # "dead unit": a column of W1 and its bias are zero: its pre-activation is exactly 0
+    # "tied scores": two classes have the same weights and bias, and tie for the maximum
+    ("zero biases", "dead unit", "tied scores"),
+    ("scores to 1e4", "one row times 1e5", "biases shifted by 1000"),
+    ("one class only", "an absent class", "label dtypes"),
+    ("layouts", "read-only", "integer X"),
 )
 
 
 # Built once: Hypothesis validates a strategy each time it is built anew, which costs more than to draw from it.
+# No two have the same elements: where a problem draws from alike ones, Hypothesis follows it with five copies that
+# have one draw in the place of another, and of 200 problems only a sixth are new.
 _DTYPES = st.sampled_from((np.float64, np.float32))
 _KINDS_OF_SIZES = st.sampled_from(("any", "equal", "distinct"))
-_SIZE = st.integers(1, LARGEST)
 _SEEDS = st.integers(0, 2**32 - 1)
 _STRENGTHS = st.sampled_from(_REGS)
 _NETWORK_SCALES = st.sampled_from(SCALES)
@@ -65,7 +62,13 @@ _COTANGENT_SCALES = st.sampled_from(("integers", "ordinary", "tens"))
 _LAYOUTS = st.sampled_from(("C", "mixed"))
 _MULTIPLES = st.sampled_from((1.0, 0.5, 2.0))
 _HIDDEN = st.sampled_from(ACTIVATIONS_OF_MLP)
-_FEATURE = st.sampled_from(("none",) * 8 + _FEATURES)
+_EACH_FEATURE = [st.sampled_from(("none",) * 3 + features) for features in _FEATURES]
+
+
+@functools.cache
+def _size(name: str) -> st.SearchStrategy[tuple[str, int]]:
+    """Return a strategy for a dimension, 1 more often than another: that is where most goes wrong."""
+    return st.sampled_from([(name, n) for n in (1, *range(1, LARGEST + 1))])
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def network_problems(
     N, *widths = sizes.values()
     scale = draw(_NETWORK_SCALES)
     reg = float(dtype(draw(_STRENGTHS)))
-    features = frozenset((scale, draw(_FEATURE), draw(_FEATURE), draw(_FEATURE))) - {"none"}
+    features = frozenset((scale, *map(draw, _EACH_FEATURE))) - {"none"}
     rng = np.random.default_rng(draw(_SEEDS))
 
     params, X = _network(rng, N, widths, scale, features)
@@ -171,7 +174,7 @@ def network_problems(
 
 def _sizes(draw: st.DrawFn, names: Sequence[str]) -> dict[str, int]:
     """Draw dimensions from 1 up: independent ones, or all equal, which hides a transpose, or all distinct."""
-    sizes = {name: draw(_SIZE) for name in names}
+    sizes = dict(draw(_size(name)) for name in names)
     kind = draw(_KINDS_OF_SIZES)
     if kind == "equal":
         return dict.fromkeys(names, sizes[names[0]])
