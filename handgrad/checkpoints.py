@@ -47,6 +47,10 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     ...     save_checkpoint(path, {"iteration": 3, "params": {"b1": np.zeros(2)}})
     ...     load_checkpoint(path)
     {'iteration': 3, 'params': {'b1': array([0., 0.])}}
+
+    References
+    ----------
+    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     arrays = dict(flatten(tree))
     target = os.path.realpath(path)  # a link stays a link: what it points to is replaced
@@ -79,6 +83,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
     Examples
     --------
     See :func:`save_checkpoint`.
+
+    References
+    ----------
+    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     with open(path, "rb") as file:
         try:
@@ -110,6 +118,10 @@ def save_params(path: str | os.PathLike[str], params: Mapping[str, Array]) -> No
     ...     save_params(path, {"W1": np.ones((1, 2)), "b1": np.zeros(2)})
     ...     load_params(path)
     {'W1': array([[1., 1.]]), 'b1': array([0., 0.])}
+
+    References
+    ----------
+    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     save_checkpoint(path, {"params": dict(params)})
 
@@ -124,7 +136,18 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     Examples
     --------
-    See :func:`save_params`.
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from handgrad import load_params, save_params
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net.npz")
+    ...     save_params(path, {"b1": np.zeros(2)})
+    ...     load_params(path)
+    {'b1': array([0., 0.])}
+
+    References
+    ----------
+    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     params = load_checkpoint(path).get("params")
     if not isinstance(params, dict):

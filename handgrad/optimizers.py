@@ -62,6 +62,10 @@ def apply_updates(params: Mapping[str, Array], updates: Mapping[str, Array]) -> 
     >>> from handgrad.optimizers import apply_updates
     >>> apply_updates({"b1": np.array([1.0])}, {"b1": np.array([-0.25])})
     {'b1': array([0.75])}
+
+    References
+    ----------
+    H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
     _check_like(params, updates, "updates")
     return {name: p + updates[name] for name, p in params.items()}
@@ -181,6 +185,10 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
     >>> schedule = exponential_decay(0.8, rate=0.5, every=10)
     >>> schedule(0), schedule(9), schedule(10), schedule(25)
     (0.8, 0.8, 0.4, 0.2)
+
+    References
+    ----------
+    H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
     start = _check_learning_rate(learning_rate)
     factor = _real("rate", rate)

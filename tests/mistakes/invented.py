@@ -104,7 +104,7 @@ INVENTED = {
         "W2",
         dW2=lambda q: q.h.T @ q.ds + q.reg * (q.W2.T if q.W2.shape == q.W2.T.shape else q.W2),
     ),
-    "scores clipped to ±50": mistake(
+    "scores clipped at 50": mistake(
         *ALL,
         s=lambda q: np.clip(q.h @ q.W2 + q.b2, -50, 50),
     ),

@@ -195,7 +195,9 @@ def test_penalty_adds_reg_times_the_weights_and_nothing_to_the_biases(name, data
 @given(data=st.data())
 def test_rescaling_a_rectified_unit_rescales_its_gradient_exactly(name, data):
     """ReLU(a z) = a ReLU(z) for a > 0, and a power of two rounds nothing."""
-    problem = replace(data.draw(problems(name)), reg=0.0)
+    drawn = data.draw(problems(name))
+    # one order in memory for all: another is another order of summation
+    problem = replace(drawn, reg=0.0, params={key: p.copy(order="C") for key, p in drawn.params.items()})
     a = 2.0 ** data.draw(st.integers(-6, 6))
     factors = {"W1": a, "b1": a, "W2": 1 / a}
     params = {key: p * factors.get(key, 1.0) for key, p in problem.params.items()}
@@ -204,7 +206,8 @@ def test_rescaling_a_rectified_unit_rescales_its_gradient_exactly(name, data):
 
     assert loss == loss_r
     for key, g in grads.items():
-        assert np.array_equal(g, grads_r[key] * factors.get(key, 1.0)), key
+        lost = np.abs(g - grads_r[key] * factors.get(key, 1.0))
+        assert np.all(lost <= 64 * np.finfo(float).smallest_subnormal), key  # the digits that subnormal numbers lack
 
 
 @pytest.mark.parametrize("name", ["softmax_classifier", "two_layer", "three_layer"])
