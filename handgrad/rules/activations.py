@@ -353,12 +353,12 @@ def softsign(z: Array) -> tuple[Array, Pullback]:
     J. Bergstra et al., Quadratic polynomials learn better image features, Université de Montréal, 2009.
     """
     xp = namespace(z)
-    r = 1 / (1 + xp.abs(z))
+    d = 1 + xp.abs(z)
 
     def backward(dh: Array) -> tuple[Array]:
-        return (dh * (r * r),)
+        return (dh / d / d,)  # d² would overflow
 
-    return z * r, backward
+    return z / d, backward
 
 
 def hard_tanh(z: Array) -> tuple[Array, Pullback]:

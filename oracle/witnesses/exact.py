@@ -16,7 +16,7 @@ from oracle.padding import arguments_of
 from oracle.problems import NetworkProblem, RuleProblem
 from oracle.twins import RULES as TWINS
 
-__all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "testify"]
+__all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "numbers", "testify"]
 
 DIGITS = 60
 
@@ -115,18 +115,18 @@ def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]]:
 
 
 def _rule(problem: RuleProblem) -> dict[str, NDArray[Any]]:
-    dvalue, *args = map(_exact, (problem.cotangent, *problem.args))
+    dvalue, *args = map(numbers, (problem.cotangent, *problem.args))
     names = ["value", *(f"d{argument}" for argument in arguments_of(TWINS[problem.name]))]
     results = RULES[problem.name](dvalue, *args, **problem.kwargs)
     return {name: np.asarray(a, object) for name, a in zip(names, results)}
 
 
 def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
-    params = {name: _exact(a) for name, a in problem.params.items()}
+    params = {name: numbers(a) for name, a in problem.params.items()}
     depth = len(params) // 2
     activations = problem.kwargs.get("activation", ("relu",) * (depth - 1))
 
-    h, inputs, slopes = _exact(problem.X), [], []
+    h, inputs, slopes = numbers(problem.X), [], []
     for i in range(1, depth + 1):
         inputs.append(h)
         h = h @ params[f"W{i}"] + params[f"b{i}"]
@@ -155,8 +155,9 @@ def error(given: Any, exact: NDArray[Any]) -> NDArray[np.float64]:
     return np.array(flat, float).reshape(given.shape)
 
 
-def _exact(a: NDArray[Any]) -> Any:
-    return _each(lambda x: mpf(float(x)), a) if np.ndim(a) else mpf(float(a))
+def numbers(a: Any) -> Any:
+    """Return an array's entries as mpmath numbers, which may have been such before; a number for a 0-d array."""
+    return _each(mpmath.mpmathify, a) if np.ndim(a) else mpmath.mpmathify(np.asarray(a).item())
 
 
 def _each(f: Callable[[Any], Any], a: Any) -> Any:

@@ -1,0 +1,230 @@
+"""How many digits are right: handgrad, ``jax.grad`` and PyTorch's autograd, each beside exact arithmetic.
+
+An error is counted in units in the last place of the exact answer and divided by the condition number of that very
+entry: by how much more than its share the answer moves when everything that goes in is rounded. No program can be
+expected to do much better than 1; one that loses digits to its own formula is at 1e3 or at 1e15.
+"""
+
+import functools
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+import handgrad
+from oracle import twins
+from oracle.padding import arguments_of
+from oracle.problems import NetworkProblem, RuleProblem
+from oracle.verification import Problem, answers
+from oracle.witnesses import exact
+
+__all__ = ["BAR", "SYSTEMS", "Accuracy", "measure", "problems"]
+
+#: Units in the last place, times the condition number, that handgrad may be off: a formula is a handful of operations,
+#: each good to half a unit, or to two for an ``exp``.
+BAR = 8
+
+#: What is swept. Each is the size of an activation's argument, of a rule's entries, of a network's weights.
+MAGNITUDES = np.logspace(-8, 4, 13)
+_SEEDS = 3
+_STEP = mpmath.mpf(10) ** -25  # relative; far above the 60 digits' own rounding, far below any curvature that counts
+
+
+#: Answers a problem: the value and the gradients by name.
+System = Callable[[Problem], Mapping[str, Any]]
+
+
+@dataclass
+class Accuracy:
+    """The worst errors of one system on one rule or network, in units in the last place times the condition number."""
+
+    value: float = 0.0
+    gradient: float = 0.0
+    #: The gradient's largest relative error, whatever its condition.
+    relative: float = 0.0
+
+    def loses_to(self, other: "Accuracy") -> bool:
+        """Whether the gradient is worse than another system's; within one unit there is nothing to lose or win."""
+        return self.gradient > max(1.0, other.gradient)
+
+
+def measure(name: str, dtype: Any, systems: Mapping[str, System]) -> dict[str, Accuracy]:
+    """Return the accuracy of each system on the rule or network ``name``, in float32 or float64."""
+    found = {system: Accuracy() for system in systems}
+    for problem in problems(name, dtype):
+        truth, condition = _truth(problem)
+        for system, answer in systems.items():
+            worst, given = found[system], answer(problem)
+            for key, expected in truth.items():
+                relative = _relative_error(np.asarray(given[key]), expected, dtype)
+                scaled = float(np.max(relative / condition[key], initial=0)) / float(np.finfo(dtype).eps)
+                if key in ("value", "loss"):
+                    worst.value = max(worst.value, scaled)
+                else:
+                    worst.gradient = max(worst.gradient, scaled)
+                    worst.relative = max(worst.relative, float(np.max(relative, initial=0)))
+    return found
+
+
+def problems(name: str, dtype: Any) -> Iterator[Problem]:
+    """Yield the problems of the sweep, all of one shape; every magnitude occurs with both signs."""
+    if name in handgrad.ACTIVATIONS:
+        z = np.logspace(-8, 4, 200)
+        yield RuleProblem(name, (np.array([-z, z], dtype),), {}, np.ones((2, 200), dtype))
+        return
+    rng = np.random.default_rng(0)
+
+    def entries(shape: tuple[int, ...], scale: float = 1.0) -> NDArray[Any]:
+        return (scale * rng.standard_normal(shape)).astype(dtype)
+
+    for magnitude in np.repeat(MAGNITUDES, _SEEDS):
+        if name == "affine":
+            yield RuleProblem(name, (entries((2, 3), magnitude), entries((3, 2)), entries((2,))), {}, entries((2, 2)))
+        elif name == "l2":
+            yield RuleProblem(name, (entries((2, 3), magnitude),), {"reg": 0.5}, entries(()))
+        elif name == "softmax_cross_entropy":
+            yield RuleProblem(name, (entries((2, 3), magnitude),), {"labels": rng.integers(0, 3, 2)}, entries(()))
+        else:
+            depth = {"softmax_classifier": 1, "two_layer": 2}.get(name, 3)
+            params: dict[str, NDArray[Any]] = {}
+            for i in range(1, depth + 1):
+                params |= {f"W{i}": entries((3, 3), magnitude), f"b{i}": entries((3,))}
+            kwargs = {"activation": ("tanh", "silu")} if name == "mlp" else {}
+            yield NetworkProblem(name, params, entries((2, 3)), rng.integers(0, 3, 2), 0.5, kwargs)
+
+
+def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return the exact answers and the condition number of each of their entries.
+
+    The condition number is Σ |v ∂a/∂v| / |a| over every number v that goes into the answer a, and at least 1. For a
+    network the weight 1/N of each example is such a number: it stands for the rounding of that example's gradient.
+    """
+    truth = exact.testify(problem)
+    moved = {name: abs(a) * 0 for name, a in truth.items()}
+    for other in _nudged(problem):
+        for name, a in exact.testify(other).items():
+            moved[name] = moved[name] + abs(a - truth[name]) / _STEP
+    if isinstance(problem, NetworkProblem):
+        N = len(problem.X)
+        for n in range(N):
+            alone = replace(problem, X=problem.X[n : n + 1], y=problem.y[n : n + 1], reg=0.0)
+            for name, a in exact.testify(alone).items():
+                moved[name] = moved[name] + abs(a) / N
+    return truth, {name: _condition(moved[name], a) for name, a in truth.items()}
+
+
+def _nudged(problem: Problem) -> Iterator[Problem]:
+    """Yield the problem with one of the numbers in it a little larger: each in turn, or an activation's all."""
+    if isinstance(problem, RuleProblem):
+        if problem.name in handgrad.ACTIVATIONS:
+            yield replace(problem, args=(_larger(problem.args[0], ...),))
+        else:
+            for i, a in enumerate(problem.args):
+                for index in np.ndindex(a.shape):
+                    yield replace(problem, args=(*problem.args[:i], _larger(a, index), *problem.args[i + 1 :]))
+        for index in np.ndindex(problem.cotangent.shape) if problem.name == "affine" else ():
+            yield replace(problem, cotangent=_larger(problem.cotangent, index))
+        return
+    for name, a in problem.params.items():
+        for index in np.ndindex(a.shape):
+            yield replace(problem, params={**problem.params, name: _larger(a, index)})
+    for index in np.ndindex(problem.X.shape):
+        yield replace(problem, X=_larger(problem.X, index))
+
+
+def _larger(a: NDArray[Any], index: Any) -> NDArray[Any]:
+    with mpmath.workdps(exact.DIGITS):
+        wide: NDArray[Any] = exact.numbers(a)
+        wide[index] = wide[index] * (1 + _STEP)
+    return wide
+
+
+def _condition(moved: NDArray[Any], answer: NDArray[Any]) -> NDArray[np.float64]:
+    pairs = zip(np.ravel(moved), answer.ravel())
+    return np.reshape([max(1.0, float(m / abs(a))) if a else 1.0 for m, a in pairs], answer.shape)
+
+
+def _relative_error(given: NDArray[Any], expected: NDArray[Any], dtype: Any) -> NDArray[np.float64]:
+    """Return |given − expected| / |expected|; below the smallest normal number the format itself loses the digits."""
+    tiny = float(np.finfo(dtype).tiny)
+    error, size = exact.error(given, expected), np.asarray(np.abs(expected), float)
+    beside = np.divide(error, size, out=np.full(size.shape, np.inf), where=size > 0)
+    return np.where((error == 0) | ((size < tiny) & (error <= tiny)), 0.0, beside)
+
+
+def _by_jax(problem: Problem) -> Mapping[str, Any]:
+    if isinstance(problem, RuleProblem):
+        pullback = _jitted(problem.name, ())
+        value, cotangents = pullback(problem.args, problem.kwargs, problem.cotangent)
+        names = (f"d{argument}" for argument in arguments_of(twins.RULES[problem.name]))
+        return {"value": value, **dict(zip(names, cotangents))}
+    value_and_grad = _jitted(problem.name, tuple(problem.kwargs.items()))
+    loss, (grads, dX) = value_and_grad(problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
+    return {"loss": loss, **grads, "X": dX}
+
+
+@functools.cache
+def _jitted(name: str, options: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    if name in twins.NETWORKS:
+        loss = functools.partial(twins.NETWORKS[name].loss, **dict(options))
+        return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+
+    def value_and_cotangents(args: Any, kwargs: Any, cotangent: Any) -> Any:
+        value, pullback = jax.vjp(functools.partial(twins.RULES[name], **kwargs), *args)
+        return value, pullback(cotangent)
+
+    return jax.jit(value_and_cotangents)
+
+
+def _by_torch(problem: Problem) -> Mapping[str, Any]:
+    import torch
+    from torch.nn import functional as F
+
+    activations: dict[str, Callable[..., Any]] = {
+        "identity": lambda z: z,
+        "relu": F.relu,
+        "leaky_relu": F.leaky_relu,
+        "elu": F.elu,
+        "selu": F.selu,
+        "sigmoid": F.sigmoid,
+        "tanh": F.tanh,
+        "softplus": F.softplus,
+        "log_sigmoid": F.logsigmoid,
+        "silu": F.silu,
+        "mish": F.mish,
+        "softsign": F.softsign,
+        "hard_tanh": F.hardtanh,
+        "gelu": functools.partial(F.gelu, approximate="tanh"),
+    }
+    rules: dict[str, Callable[..., Any]] = activations | {
+        "affine": lambda x, W, b: x @ W + b,
+        "softmax_cross_entropy": lambda scores, labels: F.cross_entropy(scores, torch.tensor(labels)),
+        "l2": lambda W, reg: reg / 2 * (W**2).sum(),
+    }
+    if isinstance(problem, RuleProblem):
+        args = [torch.tensor(a, requires_grad=True) for a in problem.args]
+        value = rules[problem.name](*args, **problem.kwargs)
+        cotangents = torch.autograd.grad(value, args, torch.tensor(problem.cotangent))
+        names = (f"d{argument}" for argument in arguments_of(twins.RULES[problem.name]))
+        return {"value": value.detach().numpy(), **{k: a.numpy() for k, a in zip(names, cotangents)}}
+    inputs = {k: torch.tensor(a, requires_grad=True) for k, a in {**problem.params, "X": problem.X}.items()}
+    depth = len(problem.params) // 2
+    hidden = problem.kwargs.get("activation", ("relu",) * (depth - 1))
+    h = inputs["X"]
+    loss = sum(rules["l2"](inputs[f"W{i}"], problem.reg) for i in range(1, depth + 1))
+    for i, name in enumerate((*hidden, "identity"), start=1):
+        h = activations[name](h @ inputs[f"W{i}"] + inputs[f"b{i}"])
+    loss = loss + F.cross_entropy(h, torch.tensor(problem.y))
+    grads = torch.autograd.grad(loss, list(inputs.values()))
+    return {"loss": loss.detach().numpy(), **{k: a.numpy() for k, a in zip(inputs, grads)}}
+
+
+#: Who is measured; PyTorch only where it is installed.
+SYSTEMS: dict[str, System] = {"handgrad": answers, "jax.grad": _by_jax}
+if importlib.util.find_spec("torch"):
+    SYSTEMS["torch"] = _by_torch
