@@ -49,7 +49,7 @@ def test_cotangents_are_limits_of_difference_quotients(name, data):
 
     with mpmath.workdps(200):
         step = mpf(10) ** -60
-        u, *args = map(exact._exact, (problem.cotangent, *problem.args))
+        u, *args = map(exact.numbers, (problem.cotangent, *problem.args))
 
         def objective(args):
             value = exact.RULES[name](u, *args, **problem.kwargs)[0]
