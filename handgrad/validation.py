@@ -89,14 +89,13 @@ def check_inputs(
     return xp, X
 
 
-def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array, loss: Array | None = None) -> None:
+def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0, loss: Array = 0.0) -> None:
     """Raise :class:`NonFiniteError`, naming the culprit, if ``witness`` or ``loss`` is not finite.
 
     A witness is a number that cannot be finite unless X is. The sum of one column of z1 = X W1 + b1 will do: an
     infinity times any weight is an infinity or, at 0, a NaN. So X itself need not be read again.
     """
-    numbers = [_number(witness), 0.0 if loss is None else _number(loss)]
-    if all(n is None or math.isfinite(n) for n in numbers):
+    if all(n is None or math.isfinite(n) for n in (_number(witness), _number(loss))):
         return
     for name, a in {"X": X, **params}.items():
         xp = namespace(a)
@@ -105,7 +104,7 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array, loss:
             at = np.unravel_index(int(xp.argmax(xp.astype(bad, xp.int8))), a.shape)
             index = ", ".join(map(str, at))
             raise NonFiniteError(f"{name} expected finite entries, given {name}[{index}] = {float(a[at])}")
-    if loss is not None and not math.isfinite(float(loss)):
+    if not math.isfinite(float(loss)):
         raise NonFiniteError(f"the loss is {float(loss)} though all inputs are finite: it overflows {X.dtype}")
 
 

@@ -1,4 +1,4 @@
-"""How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci or nightly (by default ci where CI is set, else dev)."""
+"""How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci, nightly or mutants (by default ci where CI is set, else dev)."""
 
 import os
 
@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 common = {
     "deadline": None,  # the first problem of a shape compiles
@@ -16,4 +16,6 @@ settings.register_profile("dev", max_examples=60, **common)
 # Hypothesis's own ci profile repeats the same examples in every run; this one keeps looking
 settings.register_profile("ci", max_examples=60, derandomize=False, print_blob=True, **common)
 settings.register_profile("nightly", max_examples=5000, derandomize=False, print_blob=True, **common)
+# for mutation testing: that a test fails is enough
+settings.register_profile("mutants", max_examples=60, phases=[Phase.generate], database=None, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

@@ -91,7 +91,7 @@ def loss(
     for name in names[::2]:
         R, _ = l2(params[name], reg=reg)
         J = J + R
-    check_finite(params, X, witness=J, loss=J)
+    check_finite(params, X, loss=J)
     return J
 
 

@@ -82,7 +82,7 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     s = scores(params, X)  # (N, C)
     L, _ = softmax_cross_entropy(s, labels=y)
     J = L + (xp.sum(reg * W1 * W1) + xp.sum(reg * W2 * W2)) / 2
-    check_finite(params, X, witness=L, loss=J)
+    check_finite(params, X, loss=J)
     return J
 
 

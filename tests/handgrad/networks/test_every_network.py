@@ -1,6 +1,7 @@
 """Properties that hold for every network in ``handgrad.NETWORKS``."""
 
 import functools
+import re
 from dataclasses import replace
 
 import array_api_strict
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from handgrad import NETWORKS, init_params, mlp
+from handgrad import NETWORKS, NonFiniteError, init_params, mlp
 from oracle import twins
 from oracle.comparison import DRAWS, FACTOR
 from oracle.problems import network_problems
@@ -27,6 +28,13 @@ def problems(name, dtype=np.float64):
 
 def call(problem):
     return NETWORKS[problem.name].loss_and_grad(problem.params, problem.X, problem.y, problem.reg, **problem.kwargs)
+
+
+def small_problem(name, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}[name]
+    params = init_params([6, *[8] * (depth - 1), 4], rng=rng, dtype=dtype)
+    return params, rng.standard_normal((16, 6)), rng.integers(0, 4, 16)
 
 
 def bounds(problem):
@@ -301,15 +309,44 @@ def test_same_lines_run_on_the_array_api_standard_alone(name, data):
 
 
 @each_network
-def test_same_lines_run_under_jax_jit(name):
-    rng = np.random.default_rng(0)
-    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}[name]
-    params = init_params([6, *[8] * (depth - 1), 4], rng=rng)
-    X, y = rng.standard_normal((16, 6)), rng.integers(0, 4, 16)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_lines_run_under_jax_jit(name, dtype):
+    network, eps = NETWORKS[name], np.finfo(dtype).eps
+    params, X, y = small_problem(name, dtype)
+    reg = 0.1
+    traced = jax.tree.map(jax.numpy.asarray, (params, X, y, reg))  # X and reg in float64
 
-    loss, grads = NETWORKS[name].loss_and_grad(params, X, y, 0.1)
-    loss_jit, grads_jit = jax.jit(NETWORKS[name].loss_and_grad)(*jax.tree.map(jax.numpy.asarray, (params, X, y, 0.1)))
+    loss, grads = network.loss_and_grad(params, X, y, reg)
+    loss_jit, grads_jit = jax.jit(network.loss_and_grad)(*traced)
+    loss_alone = jax.jit(network.loss)(*traced)
 
-    np.testing.assert_allclose(loss_jit, loss, rtol=1e-14)
+    assert loss_jit.dtype == loss_alone.dtype == dtype
+    np.testing.assert_allclose([loss_jit, loss_alone], loss, rtol=64 * eps)
     for key, g in grads.items():
-        np.testing.assert_allclose(grads_jit[key], g, rtol=1e-12, atol=1e-15)
+        assert grads_jit[key].dtype == dtype
+        np.testing.assert_allclose(grads_jit[key], g, rtol=4096 * eps, atol=16 * eps)
+
+
+@each_network
+def test_what_is_not_given_is_no_penalty_and_rectified_units(name):
+    params, X, y = small_problem(name)
+    network, spelled_out = NETWORKS[name], {"activation": "relu"} if name == "mlp" else {}
+
+    loss, grads = network.loss_and_grad(params, X, y)
+
+    expected, expected_grads = network.loss_and_grad(params, X, y, 0.0, **spelled_out)
+    assert loss == network.loss(params, X, y) == network.loss(params, X, y, 0.0, **spelled_out) == expected
+    assert all(np.array_equal(g, expected_grads[key]) for key, g in grads.items())
+    assert np.array_equal(network.scores(params, X), network.scores(params, X, **spelled_out))
+    assert np.array_equal(network.predict(params, X), network.predict(params, X, **spelled_out))
+
+
+@each_network
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+@pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
+def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, function):
+    params, X, y = small_problem(name)
+    params["W1"][0, 3] = -np.inf
+
+    with pytest.raises(NonFiniteError, match=re.escape("W1 expected finite entries, given W1[0, 3] = -inf")):
+        getattr(NETWORKS[name], function)(params, np.abs(X), y, 0.1)
