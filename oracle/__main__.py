@@ -20,8 +20,8 @@ from oracle.accuracy import measure as measure_accuracy
 from oracle.campaign import TRAINING, Share, run
 from oracle.problems import NetworkProblem
 from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
+from oracle.table import Row, report
 from oracle.throughput import measure
-from oracle.verdict import Row, report
 
 __all__ = ["main"]
 

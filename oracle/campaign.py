@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.verdict import Row
+from oracle.table import Row
 from oracle.verification import Examination, Problem, examine, search, training_run
 
 __all__ = ["TRAINING", "Share", "processes", "run"]

@@ -1,4 +1,4 @@
-"""How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci, nightly or mutants (by default ci where CI is set, else dev)."""
+"""How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci, nightly or mutants (default: ci where CI is set, else dev)."""
 
 import os
 
