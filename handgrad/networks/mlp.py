@@ -84,7 +84,7 @@ def loss(
     names = _names(params)
     check_inputs(params, X, names)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
-    reg = check_reg(reg, params["W1"].dtype)
+    check_reg(reg)
 
     s = scores(params, X, activation=activation)  # (N, C)
     J, _ = softmax_cross_entropy(s, labels=y)
@@ -153,7 +153,7 @@ def loss_and_grad(
     xp, X = check_inputs(params, X, names, input_grad=input_grad)
     rules = _rules(activation, params)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
-    reg = check_reg(reg, X.dtype)
+    check_reg(reg)
 
     s, layers, witness = _forward(params, X, rules)
     J, L_backward = softmax_cross_entropy(s, labels=y)

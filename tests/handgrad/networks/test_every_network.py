@@ -344,9 +344,15 @@ def test_what_is_not_given_is_no_penalty_and_rectified_units(name):
 @each_network
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 @pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
-def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, function):
+@pytest.mark.parametrize("culprit", ["W1[0, 3] = -inf", "X[0, 0] = inf"])
+def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, function, culprit):
     params, X, y = small_problem(name)
-    params["W1"][0, 3] = -np.inf
+    params["W1"][0] = -1.0
+    X = np.abs(X)
+    if culprit.startswith("W1"):
+        params["W1"][0, 3] = -np.inf
+    else:
+        X[0, 0] = np.inf
 
-    with pytest.raises(NonFiniteError, match=re.escape("W1 expected finite entries, given W1[0, 3] = -inf")):
-        getattr(NETWORKS[name], function)(params, np.abs(X), y, 0.1)
+    with pytest.raises(NonFiniteError, match=re.escape(f"expected finite entries, given {culprit}")):
+        getattr(NETWORKS[name], function)(params, X, y, 0.1)
