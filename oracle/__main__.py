@@ -18,8 +18,8 @@ import handgrad
 from oracle.accuracy import BAR, SYSTEMS
 from oracle.accuracy import measure as measure_accuracy
 from oracle.campaign import TRAINING, Share, run
-from oracle.problems import NetworkProblem
 from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
+from oracle.strategies import NetworkProblem
 from oracle.table import Row, report
 from oracle.throughput import measure
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import handgrad
 from oracle import twins
 from oracle.padding import arguments_of
-from oracle.problems import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem, RuleProblem
 from oracle.verification import Problem, answers
 from oracle.witnesses import exact
 

@@ -1,18 +1,31 @@
 """What every rule and network promises beside right numbers: the shape, the dtype, and to leave the rest alone."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["call"]
+__all__ = ["Breach", "call", "misfits"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def call(run: Callable[[], Arrays], arguments: Arrays, like: Arrays) -> tuple[Arrays, tuple[str, ...]]:
-    """Call ``run`` twice and return its first results and a sentence for each promise that it breaks.
+class Breach(str):
+    """A sentence that says which promise is broken, the name of the cause, and the array that it is about."""
+
+    cause: str
+    array: str
+
+    def __new__(cls, sentence: str, cause: str, array: str) -> Self:
+        """Return the sentence with its cause and array."""
+        breach = super().__new__(cls, sentence)
+        breach.cause, breach.array = cause, array
+        return breach
+
+
+def call(run: Callable[[], Arrays], arguments: Arrays, like: Arrays) -> tuple[Arrays, tuple[Breach, ...]]:
+    """Call ``run`` twice and return its first results and each promise that it breaks.
 
     ``arguments`` are the arrays that it is given, by name; ``like`` has an array of the right shape and dtype for each
     result.
@@ -22,37 +35,47 @@ def call(run: Callable[[], Arrays], arguments: Arrays, like: Arrays) -> tuple[Ar
     kept = {name: np.array(a) for name, a in first.items()}
     second = run()
 
-    written = (f"{name} was written to" for name, a in arguments.items() if not _same(a, before[name]))
-    breaches = (*written, *_misfits(first, like), *_changes(kept, first, second), *_aliases(first, second, arguments))
+    written = (
+        Breach(f"{name} was written to", "argument-mutated", name)
+        for name, a in arguments.items()
+        if not _same(a, before[name])
+    )
+    breaches = (*written, *misfits(first, like), *_changes(kept, first, second), *_aliases(first, second, arguments))
     return kept, tuple(breaches)
 
 
-def _misfits(results: Arrays, like: Arrays) -> Iterator[str]:
+def misfits(results: Arrays, like: Arrays) -> Iterator[Breach]:
+    """Yield each result that is missing, or has another shape or dtype than the array that it should be like."""
     for name, right in like.items():
         if name not in results:
-            yield f"{name} is missing"
-        elif np.shape(results[name]) != right.shape:
-            yield f"{name} has shape {np.shape(results[name])}, expected {right.shape}"
-        elif np.asarray(results[name]).dtype != right.dtype:
-            yield f"{name} has dtype {np.asarray(results[name]).dtype}, expected {right.dtype}"
+            yield Breach(f"{name} is missing", "gradient-missing", name)
+            continue
+        a = np.asarray(results[name])
+        if a.shape != right.shape:
+            yield Breach(f"{name} has shape {a.shape}, expected {right.shape}", "shape-wrong", name)
+        elif a.dtype != right.dtype:
+            cause = "dtype-promoted" if np.can_cast(right.dtype, a.dtype) else "dtype-demoted"
+            yield Breach(f"{name} has dtype {a.dtype}, expected {right.dtype}", cause, name)
 
 
-def _changes(kept: Arrays, first: Arrays, second: Arrays) -> Iterator[str]:
+def _changes(kept: Arrays, first: Arrays, second: Arrays) -> Iterator[Breach]:
     for name, a in kept.items():
         if not _same(a, first[name]):
-            yield f"{name} of an earlier call was changed by a later one"
+            yield Breach(f"{name} of an earlier call was changed by a later one", "result-aliased", name)
         if name not in second:
-            yield f"{name} is missing from a second call"
+            yield Breach(f"{name} is missing from a second call", "non-deterministic", name)
         elif not _same(a, second[name]):
-            doubled = np.allclose(second[name], 2 * a, rtol=1e-6, atol=0)
-            yield f"{name} accumulates from call to call" if doubled else f"{name} differs from call to call"
+            if np.shape(a) == np.shape(second[name]) and np.allclose(second[name], 2 * a, rtol=1e-6, atol=0):
+                yield Breach(f"{name} accumulates from call to call", "accumulated", name)
+            else:
+                yield Breach(f"{name} differs from call to call", "non-deterministic", name)
 
 
-def _aliases(first: Arrays, second: Arrays, arguments: Arrays) -> Iterator[str]:
+def _aliases(first: Arrays, second: Arrays, arguments: Arrays) -> Iterator[Breach]:
     for name, a in second.items():
         for other, b in (*arguments.items(), *((f"an earlier {n}", r) for n, r in first.items())):
             if np.may_share_memory(a, b):
-                yield f"{name} shares memory with {other}"
+                yield Breach(f"{name} shares memory with {other}", "result-aliased", name)
 
 
 def _same(a: Any, b: Any) -> bool:

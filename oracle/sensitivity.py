@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 
 import handgrad
-from oracle.problems import SCALES, NetworkProblem, network_problems
+from oracle.strategies import SCALES, NetworkProblem, network_problems
 from oracle.verification import answers
 from oracle.witnesses import jax_grad
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oracle.comparison import Comparison
 from oracle.padding import arguments_of
-from oracle.problems import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem, RuleProblem
 from oracle.twins import RULES as TWINS
 
-__all__ = ["snippet"]
+__all__ = ["reproduction", "snippet"]
 
 
 def snippet(problem: RuleProblem | NetworkProblem) -> str:
@@ -56,3 +57,31 @@ def _layout(a: NDArray[Any]) -> str:
     if any(stride < 0 for stride in a.strides):
         return "[::-1].copy()[::-1]"
     return ".repeat(2, axis=-1)[..., ::2]"
+
+
+def reproduction(problem: RuleProblem | NetworkProblem, candidate: Any, worst: Comparison | None) -> str:
+    """Return code for NumPy alone that gives the problem to somebody's own function and shows the worst entry."""
+    module, name = getattr(candidate, "__module__", None), getattr(candidate, "__name__", "")
+    plain = name.isidentifier()
+    lines = ["import numpy as np"]
+    if plain and module not in (None, "__main__", "builtins") and "<locals>" not in candidate.__qualname__:
+        lines.append(f"from {module} import {name}")
+    called = name if plain else "candidate"
+    at = f"[{', '.join(map(str, worst.index))}]" if worst and worst.index else ""
+    if isinstance(problem, NetworkProblem):
+        params = ", ".join(f'"{key}": {_source(a)}' for key, a in problem.params.items())
+        lines += [f"params = {{{params}}}", f"X, y = {_source(problem.X)}, {_source(problem.y)}"]
+        lines.append(f"loss, grads = {called}(params, X, y, {problem.reg!r})[:2]")
+        shown = f'grads["{worst.name}"]{at}' if worst and worst.name != "loss" else "loss"
+    else:
+        names = [f"x{i}" for i in range(len(problem.args))]
+        lines += [f"{x} = {_source(a)}" for x, a in zip(names, problem.args)]
+        keywords = [f"{k}={_source(v)}" for k, v in problem.kwargs.items()]
+        lines.append(f"value, backward = {called}({', '.join(names + keywords)})")
+        lines.append(f"grads = backward({_source(problem.cotangent)})")
+        position = [f"d{x}" for x in problem.argument_names].index(worst.name) if worst and worst.name != "value" else 0
+        shown = "value" if worst and worst.name == "value" else f"grads[{position}]"
+        shown += at
+    said = f"  # {worst.given!r}, and right is {worst.expected!r}" if worst else ""
+    lines.append(f"print({shown}){said}")
+    return "\n".join(lines)

@@ -14,7 +14,7 @@ import handgrad
 from oracle import contract
 from oracle.comparison import Comparison, compare
 from oracle.padding import arguments_of
-from oracle.problems import NetworkProblem, RuleProblem, network_problems, rule_problems
+from oracle.strategies import NetworkProblem, RuleProblem, network_problems, rule_problems
 from oracle.twins import RULES as TWINS
 from oracle.witnesses import complex_step, exact, jax_grad, loops
 

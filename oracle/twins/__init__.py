@@ -5,7 +5,12 @@ with their dimensions, so that problems can be made up for it and padded to one 
 annotation gives for a dimension. A twin that averages over rows takes ``where=``, the mask of the rows that count.
 """
 
-from oracle.twins.networks import NETWORKS
-from oracle.twins.rules import RULES
+import jax
+
+# before the first array: JAX would make it float32
+jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+
+from oracle.twins.networks import NETWORKS  # noqa: E402
+from oracle.twins.rules import RULES  # noqa: E402
 
 __all__ = ["NETWORKS", "RULES"]

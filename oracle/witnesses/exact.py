@@ -13,7 +13,7 @@ from mpmath import exp, expm1, log1p, mpf, sech, sqrt, tanh
 from numpy.typing import NDArray
 
 from oracle.padding import arguments_of
-from oracle.problems import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem, RuleProblem
 from oracle.twins import RULES as TWINS
 
 __all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "numbers", "testify"]
@@ -135,13 +135,16 @@ def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
             h, s = _each(value, h), _each(slope, h)
             slopes.append(s)
 
-    J, dz = _softmax_cross_entropy(mpf(1), h, labels=problem.y)
+    weight = 1 if problem.conventions.mean else len(problem.y)  # of the mean over the batch
+    J, dz = _softmax_cross_entropy(mpf(weight), h, labels=problem.y)
+    J *= weight
     found: dict[str, Any] = {}
     for i in range(depth, 0, -1):
-        R, dR = _l2(mpf(1), params[f"W{i}"], reg=problem.reg)
-        J += R
-        _, dh, dW, db = _affine(dz, inputs[i - 1], params[f"W{i}"], params[f"b{i}"])
-        found |= {f"W{i}": dW + dR, f"b{i}": db}
+        _, dh, *data = _affine(dz, inputs[i - 1], params[f"W{i}"], params[f"b{i}"])
+        for name, g in zip((f"W{i}", f"b{i}"), data):
+            R, dR = _l2(mpf(1), params[name], reg=problem.conventions.strength(name, problem.reg))
+            J += R
+            found[name] = g + dR
         dz = dh * slopes[i - 2] if i > 1 else dh
     return {"loss": np.asarray(J, object), **found, "X": dz}
 

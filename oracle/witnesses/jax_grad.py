@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from oracle import twins
 from oracle.comparison import bounds, perturbed
-from oracle.padding import arguments_of, pad_network, pad_rule, unpad
-from oracle.problems import NetworkProblem, RuleProblem
+from oracle.padding import pad_network, pad_rule, unpad
+from oracle.strategies import NetworkProblem, RuleProblem
 
 __all__ = ["Testimony", "testify"]
 
@@ -35,31 +35,48 @@ def testify(problem: RuleProblem | NetworkProblem) -> Testimony:
 
 
 def _rule(problem: RuleProblem) -> Testimony:
-    twin = twins.RULES[problem.name]
-    names = [f"d{argument}" for argument in arguments_of(twin)]
-    args, kwargs, cotangent = pad_rule(twin, problem.args, problem.kwargs, problem.cotangent)
+    twin = problem.truth or twins.RULES[problem.name]
+    names = [f"d{argument}" for argument in problem.argument_names]
+    args, kwargs, cotangent = problem.args, problem.kwargs, problem.cotangent
+    if problem.truth is None:
+        args, kwargs, cotangent = pad_rule(twin, args, kwargs, cotangent)
 
     def vjp(args: Any, kwargs: Any, cotangent: Any) -> Any:
         value, backward = jax.vjp(lambda *a: twin(*a, **kwargs), *args)
         return {"value": value, **dict(zip(names, backward(cotangent)))}
 
     like = {"value": problem.cotangent, **dict(zip(names, problem.args))}
-    return _testimony(("rule", problem.name), vjp, (args, kwargs, cotangent), problem.dtype, like)
+    return _testimony(("rule", twin), vjp, (args, kwargs, cotangent), problem.dtype, like)
 
 
 def _network(problem: NetworkProblem) -> Testimony:
+    if problem.truth is not None:
+        return _loss(problem)
     twin = twins.NETWORKS[problem.name]
     params, X, y, where = pad_network(problem.params, problem.X.astype(problem.dtype), problem.y.astype(int))
 
     def value_and_grad(params: Any, X: Any, y: Any, reg: Any, where: Any) -> Any:
-        loss = functools.partial(twin.loss, where=where, **problem.kwargs)
+        loss = functools.partial(twin.loss, **problem.kwargs)
+        loss = functools.partial(problem.conventions.of(loss), where=where)
         value, (grads, dX) = jax.value_and_grad(loss, argnums=(0, 1))(params, X, y, reg)
         return {"loss": value, **grads, "X": dX}
 
     like = {"loss": np.zeros(()), **problem.params, "X": problem.X}
-    key = ("network", problem.name, *problem.kwargs.items())
+    key = ("network", problem.name, problem.conventions, *problem.kwargs.items())
     args = (params, X, y, problem.dtype.type(problem.reg), where)
     return _testimony(key, value_and_grad, args, problem.dtype, like)
+
+
+def _loss(problem: NetworkProblem) -> Testimony:
+    """Testify of somebody's own loss, of which nobody knows how it could be padded."""
+
+    def value_and_grad(params: Any, X: Any, y: Any, reg: Any) -> Any:
+        value, grads = jax.value_and_grad(problem.truth)(params, X, y, reg)
+        return {"loss": value, **grads}
+
+    like = {"loss": np.zeros(()), **problem.params}
+    args = (problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
+    return _testimony(("loss", problem.truth), value_and_grad, args, problem.dtype, like)
 
 
 _compiled: dict[Any, Any] = {}

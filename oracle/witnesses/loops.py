@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.problems import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem, RuleProblem
 
 __all__ = ["loss_and_grad", "testify"]
 

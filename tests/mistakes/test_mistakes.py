@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from oracle.problems import network_problems, rule_problems
+from oracle.strategies import network_problems, rule_problems
 from oracle.verification import examine
 
 from .correct import CORRECT

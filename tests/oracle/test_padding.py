@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oracle import twins
 from oracle.padding import dimensions_of, pad, unpad
-from oracle.problems import network_problems, rule_problems
+from oracle.strategies import network_problems, rule_problems
 from oracle.witnesses import jax_grad
 
 

@@ -14,8 +14,8 @@ from hypothesis import Phase, find, given, settings
 import handgrad
 from handgrad.networks import three_layer, two_layer
 from handgrad.rules import activations, losses, penalties
-from oracle.problems import network_problems, rule_problems
 from oracle.snippets import snippet
+from oracle.strategies import network_problems, rule_problems
 from oracle.verification import answers, examine, search, training_run
 
 affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the rule itself

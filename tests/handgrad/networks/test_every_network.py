@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from handgrad import NETWORKS, NonFiniteError, init_params, mlp
 from oracle import twins
 from oracle.comparison import DRAWS, FACTOR
-from oracle.problems import network_problems
+from oracle.strategies import network_problems
 from oracle.verification import answers, examine
 from oracle.witnesses import exact, jax_grad
 

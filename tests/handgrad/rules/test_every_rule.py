@@ -15,7 +15,7 @@ import handgrad
 from handgrad import RULES
 from oracle import twins
 from oracle.padding import arguments_of, dimensions_of, pad_rule
-from oracle.problems import rule_problems
+from oracle.strategies import rule_problems
 from oracle.verification import answers, examine
 from oracle.witnesses import exact, jax_grad
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handgrad import softmax_cross_entropy
-from oracle.problems import rule_problems
+from oracle.strategies import rule_problems
 from oracle.witnesses import exact
 
 

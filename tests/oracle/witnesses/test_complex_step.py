@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.comparison import compare
-from oracle.problems import network_problems
+from oracle.strategies import network_problems
 from oracle.witnesses import complex_step, jax_grad
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from handgrad import NETWORKS, RULES
-from oracle.problems import network_problems, rule_problems
+from oracle.strategies import network_problems, rule_problems
 from oracle.witnesses import exact, loops
 
 KINKS = {"relu": [0], "leaky_relu": [0], "elu": [0], "selu": [0], "hard_tanh": [-1, 1]}
@@ -85,7 +85,7 @@ def test_network_gradient_is_the_limit_of_the_difference_quotient(name):
     depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
     kwargs = {"activation": ("mish", "gelu")} if name == "mlp" else {}
     from handgrad import init_params
-    from oracle.problems import NetworkProblem
+    from oracle.strategies import NetworkProblem
 
     params = init_params([2, *[3] * (depth - 1), 2], rng=rng)
     X, y = rng.standard_normal((2, 2)), np.array([0, 1])

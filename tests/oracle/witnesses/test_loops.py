@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 
 from oracle.comparison import compare
-from oracle.problems import network_problems
+from oracle.strategies import network_problems
 from oracle.witnesses import jax_grad, loops
 
 

@@ -7,7 +7,7 @@ no feature that the failure does not need.
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from oracle import twins
-from oracle.padding import dimensions_of
+from oracle.conventions import HANDGRAD, Conventions
+from oracle.padding import arguments_of, dimensions_of
 
-__all__ = ["ACTIVATIONS_OF_MLP", "NetworkProblem", "RuleProblem", "network_problems", "rule_problems"]
+__all__ = ["ACTIVATIONS_OF_MLP", "NetworkProblem", "RuleProblem", "copied", "network_problems", "rule_problems"]
 
 LARGEST = 8
 
@@ -79,6 +80,13 @@ class RuleProblem:
     args: tuple[NDArray[Any], ...]
     kwargs: dict[str, Any]
     cotangent: NDArray[Any]
+    #: A function in JAX that the pullback shall be that of, if it is not the rule's own twin.
+    truth: Callable[..., Any] | None = None
+
+    @property
+    def argument_names(self) -> list[str]:
+        """The names of the arguments that are differentiated."""
+        return arguments_of(twins.RULES[self.name]) if self.truth is None else [f"x{i}" for i in range(len(self.args))]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -100,6 +108,9 @@ class NetworkProblem:
     features: frozenset[str] = frozenset()
     #: Whether the gradient with respect to X is asked for as well; there is none with respect to integers.
     input_grad: bool = True
+    conventions: Conventions = HANDGRAD
+    #: A loss(params, X, y, reg) in JAX that the gradient shall be that of, if it is not the network's own.
+    truth: Callable[..., Any] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -243,3 +254,15 @@ def _laid_out(
     if read_only:
         a.flags.writeable = False
     return a
+
+
+def copied(a: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of an array that is laid out in memory as it is, and read-only if it is."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        copy = a.copy(order="K")
+    elif any(stride < 0 for stride in a.strides):
+        copy = a[::-1].copy()[::-1]
+    else:
+        copy = a.repeat(2, axis=-1)[..., ::2]
+    copy.flags.writeable = a.flags.writeable
+    return copy

@@ -6,7 +6,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from handgrad import RULES
-from oracle.problems import ACTIVATIONS_OF_MLP, network_problems, rule_problems
+from oracle.strategies import ACTIVATIONS_OF_MLP, network_problems, rule_problems
 
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])

@@ -1,0 +1,467 @@
+"""Which known mistakes explain the difference: the stages of the backward pass judged one by one, from the loss down.
+
+The penalty is isolated by calling the candidate with reg and with reg = 0; the rest belongs to the data. Then, stage
+by stage, each form of the table is tried in the place of the right one, fed with what was accepted of the stage above:
+dW_i and db_i must equal what it gives, to rounding, on every probe. The fewest departures win; where two explain it
+equally well both are named. What no form explains on all probes is looked at again on those alone on which it shows.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.diagnosis.forms import (
+    BIASES,
+    HIDDEN,
+    LOSSES,
+    PENALTIES,
+    PENALTIES_OF_LOSS,
+    RIGHT,
+    SCORES,
+    WEIGHTS,
+    Form,
+    Forward,
+    penalties_of_others,
+)
+from oracle.diagnosis.probes import without_penalty
+from oracle.diagnosis.triggers import triggers
+from oracle.strategies import NetworkProblem
+
+__all__ = ["Explanation", "Probe", "explain", "probe"]
+
+Array = NDArray[Any]
+
+#: Two ways to compute one thing agree to this, relative to the largest entry: 2⁻⁴² leaves 10 bits for rounding, and no
+#: two forms of the table come so near to each other on a probe by chance.
+TOLERANCE = 2.0**-42
+#: A cause must show on so many probes that it is no coincidence.
+FEWEST = 2
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A cause, what was computed, in which arrays it shows and, if it does not always, when."""
+
+    cause: str
+    algebra: str
+    arrays: tuple[str, ...]
+    probes: int
+    when: tuple[str, ...] = ()
+    #: Other causes that explain the same just as well.
+    alternatives: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Probe:
+    """A problem, its forward pass, and the candidate's answers with the penalty and without."""
+
+    problem: NetworkProblem
+    q: Forward
+    without: Forward
+    #: The gradients at reg = 0, and by how much reg changes them.
+    data: dict[str, Array]
+    penalty: dict[str, Array]
+    loss: float
+    penalty_of_loss: float
+    #: What was accepted as the gradient of each pre-activation, and what is right.
+    dz: dict[int, Array] = field(default_factory=dict)
+    right: dict[int, Array] = field(default_factory=dict)
+
+
+def probe(problem: NetworkProblem, ask: Callable[[NetworkProblem], Mapping[str, Array] | None]) -> Probe | None:
+    """Ask the candidate with and without the penalty; None if there is no answer of the right shapes."""
+    with_reg, without = ask(problem), ask(without_penalty(problem))
+    names = ["loss", *problem.params]
+    shapes = {"loss": (), **{name: a.shape for name, a in problem.params.items()}}
+    if with_reg is None or without is None:
+        return None
+    for answer in (with_reg, without):
+        if any(name in answer and np.shape(answer[name]) != shapes[name] for name in names) or "loss" not in answer:
+            return None
+    q = Forward(problem)
+    q_without = copy.copy(q)
+    q_without.reg = 0.0
+    known = [name for name in problem.params if name in with_reg and name in without]
+    data = {name: np.asarray(without[name], float) for name in known}
+    found = Probe(
+        problem,
+        q,
+        q_without,
+        data,
+        {name: np.asarray(with_reg[name], float) - data[name] for name in known},
+        float(without["loss"]),
+        float(with_reg["loss"]) - float(without["loss"]),
+    )
+    u = RIGHT.of(q)
+    for i in range(q.depth, 0, -1):
+        found.right[i] = u
+        if i > 1:
+            u = (u @ q.W(i).T) * q.slope[i - 1]
+    return found
+
+
+def explain(probes: Sequence[Probe]) -> tuple[list[Explanation], set[str]]:
+    """Return what explains the differences of the gradients and the loss, and the arrays that stay unexplained."""
+    if not probes:
+        return [], set()
+    found: list[Explanation] = []
+    unexplained: set[str] = set()
+    accepted: dict[str, Callable[[Probe, Forward], Array]] = {}
+    for i in range(probes[0].q.depth, 0, -1):
+        _stage(probes, i, found, unexplained, accepted)
+    for name in probes[0].q.params:
+        _penalty(probes, name, found, unexplained, accepted)
+    of_gradient = _merged(found)
+    of_loss = _loss(probes, unexplained)
+    return _with_loss(of_gradient, of_loss, unexplained), unexplained
+
+
+# ---------------------------------------------------------------------------------------------------- one stage
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """A form for dz and the forms for dW and db that explain a stage; None where none does."""
+
+    departures: int
+    forms: dict[str, Form | None]
+    of_dz: tuple[Form, ...]
+    dz: list[Array]
+
+    @property
+    def unexplained(self) -> int:
+        return sum(form is None for form in self.forms.values())
+
+    @property
+    def causes(self) -> frozenset[str]:
+        forms = (*self.of_dz, *(form for form in self.forms.values() if form))
+        return frozenset(form.cause for form in forms if form.cause)
+
+
+def _stage(
+    probes: Sequence[Probe],
+    i: int,
+    found: list[Explanation],
+    unexplained: set[str],
+    accepted: dict[str, Callable[[Probe, Forward], Array]],
+) -> None:
+    names = [name for name in (f"W{i}", f"b{i}") if all(name in p.data for p in probes)]
+    default = next(iter(_options(probes, i)))[1]
+    wrong = [
+        k for k, p in enumerate(probes) if not all(_fits(_default(p, name, i, default[k]), p, name) for name in names)
+    ]
+    for k, p in enumerate(probes):
+        p.dz[i] = default[k]
+    if len(wrong) < FEWEST:
+        return
+    best = _solve(probes, i, names, range(len(probes)))
+    when: tuple[str, ...] = ()
+    if best[0].unexplained and len(wrong) < len(probes):
+        again = _solve(probes, i, names, wrong)
+        if again[0].unexplained < best[0].unexplained:
+            conditional = triggers(
+                [probes[k].problem for k in wrong], [p.problem for k, p in enumerate(probes) if k not in wrong]
+            )
+            if conditional or len(wrong) > FEWEST:
+                best, when = again, conditional or ("only on some problems",)
+    chosen = best[0]
+    if chosen.unexplained == len(names):
+        weighed = _weighed(probes, i, names, wrong)
+        if weighed is not None:
+            found.append(weighed)
+            return
+        demoted = _demoted(probes, names, wrong)
+        if demoted:
+            found.append(Explanation("dtype-demoted", demoted, tuple(names), len(wrong)))
+            return
+    unexplained.update(name for name, form in chosen.forms.items() if form is None)
+    if chosen.unexplained == len(names):
+        return
+    members = wrong if when else range(len(probes))
+    for k, dz in zip(members, chosen.dz):
+        probes[k].dz[i] = dz
+    others = [s for s in best[1:] if s.causes != chosen.causes]
+    others = list({s.causes: s for s in others}.values())
+    alternatives = tuple(
+        (form.cause, form.algebra)
+        for s in others
+        for form in (*s.of_dz, *(f for f in s.forms.values() if f))
+        if form.cause and form.cause not in chosen.causes
+    )
+    for form in chosen.of_dz:
+        if form.cause:
+            arrays = tuple(name for name, f in chosen.forms.items() if f is not None)
+            found.append(Explanation(form.cause, form.algebra, arrays, len(wrong), when, alternatives))
+    for name, f in chosen.forms.items():
+        if f is not None and f.cause:
+            found.append(Explanation(f.cause, f.algebra, (name,), len(wrong), when, alternatives))
+    for form in chosen.of_dz:
+        if "updated already" in form.algebra:  # the one form that the penalty reaches through W
+            for name in names:
+                accepted[name] = lambda p, q, form=form, name=name: _of_updated(p, q, i, form, name)
+
+
+def _of_updated(p: Probe, q: Forward, i: int, form: Form, name: str) -> Array:
+    u = p.dz[i + 1]
+    return _default(p, name, i, form.of(q, i, u, u @ q.W(i + 1).T))
+
+
+def _default(p: Probe, name: str, i: int, dz: Array) -> Array:
+    return np.asarray(p.q.h[i - 1].T @ dz if name.startswith("W") else dz.sum(0))
+
+
+def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...], list[Array]]]:
+    """Yield forms for dz_i and what they give on each probe, the right one first."""
+    depth = probes[0].q.depth
+    if i == depth:
+        for form in SCORES:
+            yield (form,), _each(probes, lambda p, form=form: form.of(p.q))
+        return
+    upstreams = [lambda p: p.dz[i + 1]]
+    if any(p.dz[i + 1] is not p.right[i + 1] for p in probes):
+        upstreams.append(lambda p: p.right[i + 1])
+    for form, upstream in itertools.product(HIDDEN, upstreams):
+
+        def of(p: Probe, form: Form = form, upstream: Any = upstream) -> Array:
+            u = upstream(p)
+            p.without.dh = p.q.dh = u @ p.q.W(i + 1).T  # type: ignore[attr-defined]
+            return np.asarray(form.of(p.without, i, u, p.q.dh))  # type: ignore[attr-defined]
+
+        yield (form,), _each(probes, of)
+
+
+#: A second departure that may come on top of one: the same wrong, times a factor.
+_FACTORS: tuple[tuple[str, str, Callable[[Forward], float]], ...] = (
+    ("mean-missing", "times N", lambda q: q.N if q.conventions.mean else 1.0),
+    ("mean-twice", "divided by N", lambda q: 1 / q.N if q.conventions.mean else 1.0),
+    ("sign-flipped", "times −1", lambda q: -1.0),
+    ("factor-wrong", "times 2", lambda q: 2.0),
+    ("factor-wrong", "times ½", lambda q: 0.5),
+)
+
+
+def _solve(probes: Sequence[Probe], i: int, names: Sequence[str], members: Sequence[int]) -> list[_Solution]:
+    """Return the solutions that leave the least unexplained with the fewest departures, on some of the probes."""
+    chosen = [probes[k] for k in members]
+    solutions = [_solution(chosen, i, names, forms, dz) for forms, dz in _options(chosen, i)]
+    best = _best(solutions)
+    if best[0].unexplained:
+        twice = []
+        for forms, dz in _options(chosen, i):
+            if forms[0].cause:
+                for cause, how, factor in _FACTORS:
+                    if cause != forms[0].cause:
+                        scaled = [factor(p.q) * a for p, a in zip(chosen, dz)]
+                        extra = Form(cause, f"the same {how}", forms[0].of)
+                        twice.append(_solution(chosen, i, names, (*forms, extra), scaled))
+        best = _best([*best, *twice])
+    return best
+
+
+def _best(solutions: Sequence[_Solution]) -> list[_Solution]:
+    least = min((s.unexplained, s.departures) for s in solutions)
+    return [s for s in solutions if (s.unexplained, s.departures) == least]
+
+
+def _solution(
+    probes: Sequence[Probe], i: int, names: Sequence[str], forms: tuple[Form, ...], dz: list[Array]
+) -> _Solution:
+    chosen: dict[str, Form | None] = {}
+    for name in names:
+        chosen[name] = None
+        for form in WEIGHTS if name.startswith("W") else BIASES:
+            with np.errstate(all="ignore"):
+                fits = all(_fits(_apply(form, p, name, i, a), p, name) for p, a in zip(probes, dz))
+            if fits:
+                chosen[name] = form
+                break
+    departures = sum(bool(f.cause) for f in forms) + sum(bool(f and f.cause) for f in chosen.values())
+    return _Solution(departures, chosen, forms, dz)
+
+
+def _apply(form: Form, p: Probe, name: str, i: int, dz: Array) -> Array:
+    if dz.shape != p.right[i].shape:
+        return np.array(np.nan)
+    if i < p.q.depth and not hasattr(p.q, "dh"):
+        p.q.dh = p.dz[i + 1] @ p.q.W(i + 1).T  # type: ignore[attr-defined]
+    return np.asarray(form.of(p.q, i, p.q.h[i - 1], dz) if name.startswith("W") else form.of(p.q, i, dz))
+
+
+def _each(probes: Sequence[Probe], f: Callable[[Probe], Any]) -> list[Array]:
+    with np.errstate(all="ignore"):
+        return [np.asarray(f(p)) for p in probes]
+
+
+def _fits(value: Array, p: Probe, name: str) -> bool:
+    given = p.data[name]
+    if value.shape != given.shape:
+        return False
+    return _close(value, given, _default(p, name, int(name[1:]), p.right[int(name[1:])]))
+
+
+def _close(a: Any, b: Any, right: Any = 0.0, tolerance: float = TOLERANCE) -> bool:
+    with np.errstate(all="ignore"):
+        scale = max(np.max(np.abs(a), initial=0), np.max(np.abs(b), initial=0), np.max(np.abs(right), initial=0))
+        return bool(np.all(np.abs(np.subtract(a, b)) <= tolerance * scale))
+
+
+# ------------------------------------------------------------------------------------- what no form of the table is
+
+
+def _weighed(probes: Sequence[Probe], i: int, names: Sequence[str], wrong: Sequence[int]) -> Explanation | None:
+    """Explain a stage by a weight for each example, found by least squares: 1 for each is right."""
+    weights = []
+    for k in wrong:
+        p = probes[k]
+        u = p.dz[i]
+        columns = [
+            np.concatenate([(np.outer(h, d) if name.startswith("W") else d).ravel() for name in names])
+            for h, d in zip(p.q.h[i - 1], u)
+        ]
+        A, b = np.array(columns).T, np.concatenate([p.data[name].ravel() for name in names])
+        if len(b) < p.q.N + 2 or np.linalg.cond(A) > 1e6:
+            continue
+        w = np.linalg.lstsq(A, b, rcond=None)[0]
+        if not _close(A @ w, b, tolerance=2.0**-36):
+            return None
+        p.dz[i] = w[:, None] * u
+        weights.append(np.round(w, 9))
+    if len(weights) < FEWEST + 1:
+        return None
+    for k in wrong:
+        if len(probes[k].q.y) == 1 and not weights:
+            return None
+    when = triggers([probes[k].problem for k in wrong], [p.problem for k, p in enumerate(probes) if k not in wrong])
+    arrays = tuple(names)
+    shown = max(weights, key=len)
+    listed = ", ".join(f"{w:.4g}" for w in shown[:6]) + (", …" if len(shown) > 6 else "")
+    if all(np.ptp(w) < 1e-8 for w in weights):
+        constant = np.ptp([w[0] for w in weights]) < 1e-8
+        cause = "factor-wrong" if constant else "wrong-divisor"
+        return Explanation(cause, f"all of it times {shown[0]:.6g}", arrays, len(weights), when)
+    if all(np.all((np.abs(w) < 1e-8) | (np.abs(w - w.max()) < 1e-8)) for w in weights):
+        return Explanation("examples-dropped", f"the examples count {listed} times", arrays, len(weights), when)
+    return Explanation("examples-reweighted", f"the examples count {listed} times", arrays, len(weights), when)
+
+
+def _demoted(probes: Sequence[Probe], names: Sequence[str], wrong: Sequence[int]) -> str:
+    """Say so if every number that came back is one of a narrower dtype."""
+    for dtype in (np.float16, np.float32):
+        with np.errstate(over="ignore"):
+            if all(np.all(a == a.astype(dtype)) for k in wrong for a in (probes[k].data[n] for n in names)):
+                return f"every entry is a {np.dtype(dtype)}"
+    return ""
+
+
+# ------------------------------------------------------------------------------------------- the penalty, the loss
+
+
+def _penalty(
+    probes: Sequence[Probe],
+    name: str,
+    found: list[Explanation],
+    unexplained: set[str],
+    accepted: Mapping[str, Callable[[Probe, Forward], Array]],
+) -> None:
+    probes = [p for p in probes if name in p.penalty]
+
+    def given(p: Probe) -> Array:
+        change = p.penalty[name]
+        if name in accepted:
+            change = change - (accepted[name](p, p.q) - accepted[name](p, p.without))
+        return np.asarray(change)
+
+    def fits(p: Probe, value: Array) -> bool:
+        return np.shape(value) == p.penalty[name].shape and _close(value, given(p), p.data[name])
+
+    wrong = [p for p in probes if not fits(p, p.q.penalty(name))]
+    if len(wrong) < FEWEST:
+        return
+    for group in (probes, wrong):
+        for form in PENALTIES:
+            if form.cause and all(fits(p, form.of(p.q, name)) for p in group):
+                rest = [p.problem for p in probes if not any(p is w for w in wrong)]
+                when = triggers([p.problem for p in wrong], rest) if group is wrong and rest else ()
+                shown = (
+                    form.algebra.replace("W", name) if name.startswith("W") else form.algebra.replace(" b", f" {name}")
+                )
+                found.append(Explanation(form.cause, f"d{name} has {shown}", (name,), len(wrong), when))
+                return
+    others = [{o for o, a in penalties_of_others(p.q, name) if fits(p, a)} for p in wrong]
+    common = set.intersection(*others)
+    if common:
+        found.append(Explanation("l2-of-another-parameter", f"d{name} has reg {min(common)}", (name,), len(wrong)))
+        return
+    factors = [_factor(given(p), p.q.params[name] * p.q.reg) for p in wrong]
+    if all(f is not None for f in factors) and np.ptp(np.array(factors, float)) < 1e-8:
+        algebra = f"d{name} has {factors[0]:.6g} reg {name}"
+        cause = "l2-scaled" if name.startswith("W") else "l2-on-bias"
+        found.append(Explanation(cause, algebra, (name,), len(wrong)))
+        return
+    if not any(name in e.arrays for e in found):
+        unexplained.add(name)
+
+
+def _factor(a: Array, b: Array) -> float | None:
+    """Return c where a = c b, to rounding."""
+    squares = float(np.sum(b * b))
+    c = float(np.sum(a * b)) / squares if squares else 0.0
+    return c if squares and _close(a, c * b, tolerance=2.0**-36) else None
+
+
+def _loss(probes: Sequence[Probe], unexplained: set[str]) -> list[Explanation]:
+    found = []
+    for table, given in (
+        (LOSSES, lambda p: p.loss),
+        (PENALTIES_OF_LOSS, lambda p: p.penalty_of_loss),
+    ):
+
+        def fits(form: Form, p: Probe, given: Callable[[Probe], float] = given) -> bool:
+            with np.errstate(all="ignore"):
+                return _close(form.of(p.q), given(p), p.loss)
+
+        wrong = [p for p in probes if not fits(table[0], p)]
+        if len(wrong) < FEWEST:
+            continue
+        for form in table[1:]:
+            if all(fits(form, p) for p in wrong):
+                found.append(Explanation(form.cause, form.algebra, ("loss",), len(wrong)))
+                break
+        else:
+            found.append(Explanation("", "", ("loss",), len(wrong)))
+    return found
+
+
+def _with_loss(gradient: list[Explanation], loss: list[Explanation], unexplained: set[str]) -> list[Explanation]:
+    """Return all explanations: what is wrong with the loss alone is that the gradient is not that of it."""
+    found = list(gradient)
+    for e in loss:
+        same = next((n for n, g in enumerate(found) if e.cause and g.cause == e.cause), None)
+        if same is not None:
+            g = found[same]
+            found[same] = Explanation(g.cause, g.algebra, ("loss", *g.arrays), g.probes, g.when, g.alternatives)
+        elif (not gradient and not unexplained) or e.cause:
+            algebra = e.algebra or "the gradient is right, and the loss is not"
+            found.append(Explanation("loss-and-gradient-disagree", algebra, ("loss",), e.probes))
+        else:
+            unexplained.add("loss")
+    return found
+
+
+def _merged(found: list[Explanation]) -> list[Explanation]:
+    """Return one explanation for each cause, with all arrays that it shows in."""
+    merged: dict[tuple[Any, ...], Explanation] = {}
+    for e in found:
+        key = (e.cause, e.when)
+        if key in merged:
+            first = merged[key]
+            arrays = tuple(dict.fromkeys((*first.arrays, *e.arrays)))
+            merged[key] = Explanation(e.cause, first.algebra, arrays, first.probes, e.when, first.alternatives)
+        else:
+            merged[key] = e
+    return list(merged.values())

@@ -1,0 +1,582 @@
+"""What is done with one candidate: problems drawn, answers looked at, and what they mean put into a verdict."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from oracle import contract, diagnosis
+from oracle.candidates import Answer, Refusal, Runner, with_copies
+from oracle.comparison import Comparison, compare
+from oracle.contract import Breach
+from oracle.diagnosis import Explanation
+from oracle.diagnosis.forms import Forward
+from oracle.snippets import reproduction
+from oracle.strategies import NetworkProblem, RuleProblem
+from oracle.verdict import Finding, Verdict
+from oracle.witnesses import exact, jax_grad
+
+__all__ = ["Investigation"]
+
+Problem = NetworkProblem | RuleProblem
+Arrays = dict[str, NDArray[Any]]
+
+#: Seconds after which a check shows how far it is, and that it may spend on making a failing problem smaller.
+PATIENCE = 3.0
+#: JAX may be wrong itself, in the tails. So many disagreements are brought before exact arithmetic, which is slow.
+HEARINGS = 12
+#: Scores from which on a softmax that is not shifted loses digits.
+LARGE = 30.0
+#: What makes the numbers of an array mean nothing.
+_UNSTABLE = ("accumulated", "non-deterministic", "stale-cache")
+
+
+@dataclass
+class _Look:
+    """What came out of one problem."""
+
+    problem: Problem
+    breaches: tuple[Breach, ...] = ()
+    comparisons: list[Comparison] = field(default_factory=list)
+    answer: Answer | None = None
+    expected: dict[str, NDArray[Any]] = field(default_factory=dict)
+    bound: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def wrong(self) -> list[Comparison]:
+        return [c for c in self.comparisons if not c.agrees]
+
+    @property
+    def fails(self) -> bool:
+        return bool(self.breaches or self.wrong)
+
+    @property
+    def signs(self) -> frozenset[str]:
+        """What is wrong, without the numbers."""
+        return frozenset([*(b.cause for b in self.breaches), *(c.name for c in self.wrong)])
+
+    @property
+    def not_finite(self) -> bool:
+        """Whether something that should be finite is not."""
+        return any(np.isfinite(c.expected) and not np.isfinite(c.given) for c in self.wrong)
+
+
+class _Complaint(Exception):
+    """Tells Hypothesis that a problem failed."""
+
+
+class _Enough(BaseException):
+    """Ends a run at once: what is no Exception, Hypothesis neither repeats nor shrinks."""
+
+
+class Investigation:
+    """One check: its candidate, its problems, and what came out of them."""
+
+    def __init__(
+        self,
+        name: str,
+        candidate: Any,
+        ask: Callable[[Any], Any],
+        strategy: st.SearchStrategy[Any],
+        examples: int,
+        seed: int | None,
+        time_limit: float,
+    ) -> None:
+        self.name, self.candidate, self.strategy, self.examples = name, candidate, strategy, examples
+        self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
+        self.run = Runner(ask, time_limit=time_limit)
+        self.hearings = 0
+
+    def verdict(self) -> Verdict:
+        """Draw the problems, look at the answers, and say what they mean."""
+        started = time.perf_counter()
+        looks = self._draw()
+        failing = [look for look in looks if look.fails]
+        if kinks := self._only_at_kinks(failing):
+            failing = []
+        shown = self._smallest(failing) if failing else None
+        explanations, when, notes = self._diagnose(looks, failing) if failing else ([], (), [])
+        numbers = [(n.problem, n.expected, n.bound) for n in looks if n.expected and _is_known_network(n.problem)]
+        cancels = bool(numbers) and not failing and self._cancels(numbers[0][0])
+        verdict = Verdict(
+            self.name,
+            len(looks),
+            len(failing),
+            self.seed,
+            0.0,
+            tuple(self._findings(failing, shown)) if shown else (),
+            tuple(explanations),
+            when,
+            tuple(self._remarks(kinks, cancels)),
+            tuple(_unseen([look.problem for look in looks])),
+            diagnosis.power(numbers) if numbers else None,
+            self._first_wrong_stage(failing),
+            reproduction(shown.problem, self.candidate, _worst(shown)) if shown else "",
+            tuple(notes),
+        )
+        self.run.close()
+        return replace(verdict, seconds=time.perf_counter() - started)
+
+    # -------------------------------------------------------------------------------------------- drawing and looking
+
+    def _draw(self) -> list[_Look]:
+        looks: list[_Look] = []
+        started = time.perf_counter()
+        progress = Progress(console=Console(stderr=True), transient=True)
+        task = progress.add_task(f"checking {self.name}", total=self.examples)
+
+        def look(problem: Problem) -> None:
+            looks.append(self._look(problem))
+            progress.update(task, completed=len(looks))
+            if time.perf_counter() - started > PATIENCE and not progress.live.is_started:
+                progress.start()
+            if any(b.cause == "hangs" for b in looks[-1].breaches):
+                raise _Enough
+
+        try:
+            with contextlib.suppress(_Enough):
+                self._each(look, shrink=False)
+        finally:
+            if progress.live.is_started:
+                progress.stop()
+        return looks
+
+    def _each(self, look: Callable[[Any], None], *, shrink: bool) -> None:
+        phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+
+        @hypothesis.seed(self.seed)
+        @settings(
+            max_examples=self.examples,
+            database=None,
+            deadline=None,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(self.strategy)
+        def run(problem: Any) -> None:
+            look(problem)
+
+        run()
+
+    def _look(self, problem: Problem) -> _Look:
+        like = _like(problem)
+        names = list(like)
+        try:
+            answer = self.run(problem, names)
+            kept = {name: np.array(a) for name, a in answer.arrays.items()}
+            again = self.run(problem, names)
+            breaches = [*answer.breaches, *_misfits(answer.arrays, like)]
+            breaches += self._changes(problem, names, kept, answer, again)
+        except Refusal as refusal:
+            return _Look(problem, (refusal.breach,))
+        testimony = jax_grad.testify(problem)
+        broken = {b.array for b in breaches if b.cause in ("shape-wrong", "gradient-missing")}
+        fit = {name: a for name, a in kept.items() if name not in broken}
+        fit = {name: np.reshape(a, like[name].shape) for name, a in fit.items()}
+        found = compare(fit, testimony.expected, testimony.bound)
+        expected = testimony.expected
+        if not all(c.agrees for c in found) and self.hearings < HEARINGS and problem.truth is None:
+            truth = exact.testify(problem)
+            judged = compare(fit, truth, testimony.bound)
+            self.hearings += not all(c.agrees for c in judged)
+            expected = {name: np.asarray(truth[name], float) for name in fit}
+            found = judged
+        kept_answer = Answer(kept, answer.intermediates)
+        return _Look(problem, _each_once(breaches), found, kept_answer, expected, testimony.bound)
+
+    def _changes(
+        self, problem: Problem, names: list[str], kept: dict[str, NDArray[Any]], first: Answer, second: Answer
+    ) -> Iterator[Breach]:
+        """Yield what differs from call to call, and what another call does to results and answers."""
+        third = None
+        for name, a in kept.items():
+            b = second.arrays.get(name)
+            if b is None or np.array_equal(a, b, equal_nan=True):
+                continue
+            third = self.run(problem, names).arrays if third is None else third
+            c = third.get(name)
+            if np.shape(b) == np.shape(a) == np.shape(c):
+                steps = np.subtract(b, a, dtype=float), np.subtract(c, b, dtype=float)
+                if np.array_equal(b, c, equal_nan=True):
+                    yield Breach(f"{name} depends on the call before", "stale-cache", name)
+                    continue
+                if np.allclose(*steps, rtol=1e-3, atol=0):
+                    yield Breach(f"{name} accumulates from call to call", "accumulated", name)
+                    continue
+            yield Breach(f"{name} differs from call to call", "non-deterministic", name)
+        other = _another(problem)
+        between = self.run(other, names).arrays
+        for name, a in kept.items():
+            changed = not np.array_equal(a, first.arrays[name], equal_nan=True)
+            shared = any(
+                np.may_share_memory(first.arrays[name], b) for b in (*second.arrays.values(), *between.values())
+            )
+            if changed or shared:
+                yield Breach(f"{name} of an earlier call shares memory with a later one", "result-aliased", name)
+        same = all(np.array_equal(a, between.get(name), equal_nan=True) for name, a in kept.items())
+        if same and third is None and not _same_answers(problem, other):
+            yield Breach("another problem of the same shapes gets the same answer", "stale-cache", names[0])
+
+    # ------------------------------------------------------------------------------------------------ what it means
+
+    def _only_at_kinks(self, failing: list[_Look]) -> bool:
+        """Whether the truth is somebody's own loss, and the two differ where it has no derivative and nowhere else."""
+        if not failing or any(look.breaches or look.problem.truth is None for look in failing):
+            return False
+        rng = np.random.default_rng(0)
+        for look in failing[:8]:
+            nudged = with_copies(look.problem)
+            for a in nudged.params.values() if isinstance(nudged, NetworkProblem) else nudged.args:
+                if not a.flags.writeable:
+                    return False
+                a += (1e-2 * rng.standard_normal(a.shape)).astype(a.dtype)
+            if self._look(nudged).fails:
+                return False
+        return True
+
+    def _smallest(self, failing: list[_Look]) -> _Look:
+        """Return the smallest problem on which the same is wrong as on the first: Hypothesis looks for it."""
+        target = Counter(sign for look in failing for sign in look.signs).most_common(1)[0][0]
+        best = [next(look for look in failing if target in look.signs)]
+        if target == "hangs":
+            return best[0]
+        until = time.perf_counter() + PATIENCE / 2
+
+        def look(problem: Problem) -> None:
+            if time.perf_counter() > until:
+                raise _Enough
+            found = self._look(problem)
+            if target in found.signs:
+                best[0] = found
+                raise _Complaint
+
+        with contextlib.suppress(_Complaint, _Enough):
+            self._each(look, shrink=True)
+        return best[0]
+
+    def _diagnose(
+        self, looks: list[_Look], failing: list[_Look]
+    ) -> tuple[list[Explanation], tuple[str, ...], list[str]]:
+        """Return the explanations, what the failing problems have in common if nothing explains them, and notes."""
+        found = list(_of_contract(failing))
+        unstable = {b.array for look in failing for b in look.breaches if b.cause in _UNSTABLE}
+        wrong = [look for look in failing if any(c.name not in unstable for c in look.wrong)]
+        passing = [look for look in looks if not look.fails]
+        if not wrong or any(e.cause == "stale-cache" for e in found):
+            return found, self._common([look for look in failing if look.breaches], passing, found), []
+        if isinstance(wrong[0].problem, RuleProblem):
+            from oracle.diagnosis.rules import explain_rule
+
+            found += explain_rule(wrong)
+            return found, (), []
+        if wrong[0].problem.truth is not None:
+            from oracle.diagnosis.rules import explain_loss
+
+            found += explain_loss(wrong)
+            return found, (), []
+        return self._of_network(wrong, passing, unstable, found)
+
+    def _of_network(
+        self, wrong: list[_Look], passing: list[_Look], unstable: set[str], found: list[Explanation]
+    ) -> tuple[list[Explanation], tuple[str, ...], list[str]]:
+        problem: Any = wrong[0].problem
+        names = ["loss", *problem.params]
+
+        def ask(p: NetworkProblem) -> dict[str, NDArray[Any]] | None:
+            try:
+                arrays = self.run(p, names).arrays
+            except Refusal:
+                return None
+            return {name: np.array(a) for name, a in arrays.items() if name not in unstable or name == "loss"}
+
+        drawn = diagnosis.probes(problem.name, problem.kwargs, problem.conventions, seed=self.seed)
+        probes = [p for p in (diagnosis.probe(problem, ask) for problem in drawn) if p is not None]
+        explained, unexplained = diagnosis.explain(probes)
+        found += explained
+        notes = []
+        if unexplained:
+            arrays = ", ".join(name for name in names if name in unexplained)
+            notes.append(f"no known mistake explains {arrays} to rounding")
+        covered = {name for e in explained for name in e.arrays} | unexplained
+        rest = [look for look in wrong if any(c.name not in covered | unstable for c in look.wrong)]
+        infinite = [look for look in wrong if look.not_finite]
+        if infinite:
+            arrays = tuple(dict.fromkeys(c.name for look in infinite for c in look.wrong if not np.isfinite(c.given)))
+            when = diagnosis.triggers([n.problem for n in infinite], [p.problem for p in passing], most=1)  # type: ignore[misc]
+            found.append(Explanation("overflow", "infinities or NaN for finite problems", arrays, len(infinite), when))
+            rest = [look for look in rest if not look.not_finite and _largest_score(look.problem) < LARGE]
+        if rest and (only := self._only_for_arrays_of_a_kind(rest)):
+            found.append(only)
+            rest = []
+        common = self._common(rest or (wrong if unexplained or not found else []), passing, found)
+        return found, common, notes
+
+    def _only_for_arrays_of_a_kind(self, wrong: list[_Look]) -> Explanation | None:
+        """Explain what is wrong for integers, for narrow labels, or for arrays in another order in memory alone."""
+        for cause, algebra, when, has, plain in _KINDS:
+            if all(has(look.problem) for look in wrong) and not any(
+                self._look(plain(look.problem)).wrong for look in wrong[:6]
+            ):
+                arrays = tuple(dict.fromkeys(c.name for look in wrong for c in look.wrong))
+                return Explanation(cause, algebra, arrays, len(wrong), (when,))
+        return None
+
+    def _common(self, failing: list[_Look], passing: list[_Look], found: list[Explanation]) -> tuple[str, ...]:
+        problems = [look.problem for look in failing]
+        if not problems or any(p.truth is not None or isinstance(p, RuleProblem) for p in problems):
+            return ()
+        return diagnosis.triggers(problems, [p.problem for p in passing])  # type: ignore[arg-type]
+
+    def _findings(self, failing: list[_Look], shown: _Look) -> Iterable[Finding]:
+        numbers: dict[str, tuple[_Look, Comparison]] = {}
+        for look in (shown, *failing):
+            for c in look.wrong:
+                numbers.setdefault(c.name, (look, c))
+        breaches = {b.cause: b for look in (*failing[::-1], shown) for b in look.breaches}
+        for cause, b in breaches.items():
+            count = sum(any(x.cause == cause for x in look.breaches) for look in failing)
+            yield Finding(b.array, str(b), count)
+        order = sorted(numbers, key=lambda name: (name == "loss", name not in {c.name for c in shown.wrong}))
+        for name in order:
+            look, c = numbers[name]
+            excess = _excess(look, name)
+            count = sum(any(x.name == name for x in other.wrong) for other in failing)
+            yield Finding(name, _sentence(c), count, c, _pattern(look, name, excess), excess)
+
+    def _remarks(self, kinks: bool, cancels: bool) -> Iterator[str]:
+        if kinks:
+            yield "your convention at a kink is not JAX's: the two differ where a value lies exactly on it"
+        if self.run.printed:
+            yield f"it printed {self.run.printed:,} characters, which are not shown"
+        if cancels:
+            yield (
+                "p_y − 1 cancels where the label leads: at a lead of 45 your gradient has lost all its digits, and "
+                "−Σ_{j≠y} p_j has them all"
+            )
+
+    def _cancels(self, problem: Any) -> bool:
+        """Whether the gradient of a label's score that leads by 45 has lost its digits."""
+        sample = next(diagnosis.probes(problem.name, problem.kwargs, problem.conventions, seed=0))
+        last = f"b{len(sample.params) // 2}"
+        params = {name: 0.01 * a for name, a in sample.params.items()}
+        params[last] = 45.0 * np.eye(len(params[last]))[sample.y[0]]
+        tail = replace(sample, params=params, X=sample.X[:1], y=sample.y[:1], reg=0.0)
+        try:
+            given = self.run(tail, ["loss", *params]).arrays
+        except Refusal:
+            return False
+        right = float(exact.testify(tail)[last][tail.y[0]])
+        return last in given and abs(float(given[last][tail.y[0]]) - right) > abs(right) / 1000
+
+    def _first_wrong_stage(self, failing: list[_Look]) -> str:
+        """Say which of the intermediates that the candidate hands over is wrong first."""
+        for look in failing:
+            if (
+                look.answer
+                and look.answer.intermediates
+                and _is_known_network(look.problem)
+                and look.problem.dtype == float
+            ):
+                stage = diagnosis.first_wrong_stage(look.problem, look.answer.intermediates)  # type: ignore[arg-type]
+                if stage:
+                    return stage
+        return ""
+
+
+# ---------------------------------------------------------------------------------------------------- about problems
+
+
+def _is_known_network(problem: Problem) -> bool:
+    return isinstance(problem, NetworkProblem) and problem.truth is None
+
+
+def _like(problem: Problem) -> Arrays:
+    """Return an array of the right shape and dtype for each answer."""
+    if isinstance(problem, NetworkProblem):
+        return {"loss": np.zeros((), problem.dtype), **problem.params}
+    names = [f"d{argument}" for argument in problem.argument_names]
+    return {"value": problem.cotangent, **dict(zip(names, problem.args))}
+
+
+def _misfits(arrays: Arrays, like: Arrays) -> Iterator[Breach]:
+    """Yield what has another shape or dtype than its parameter; a loss may be any number."""
+    for breach in contract.misfits(arrays, like):
+        if breach.array != "loss" or (breach.cause == "shape-wrong" and arrays["loss"].size != 1):
+            yield breach
+
+
+def _another(problem: Any) -> Any:
+    """Return a problem of the same shapes with other entries."""
+    if isinstance(problem, NetworkProblem):
+        return replace(problem, params={name: a * a.dtype.type(1.5) for name, a in problem.params.items()})
+    return replace(problem, args=tuple(a * a.dtype.type(1.5) for a in problem.args))
+
+
+def _same_answers(problem: Problem, other: Problem) -> bool:
+    a, b = jax_grad.testify(problem).expected, jax_grad.testify(other).expected
+    return all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
+
+
+def _largest_score(problem: Any) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.max(np.abs(Forward(problem).s)))
+
+
+def _plain(change: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[Any], Any]:
+    def of(problem: NetworkProblem) -> NetworkProblem:
+        params = {name: change(a) for name, a in problem.params.items()}
+        return replace(problem, params=params, X=change(problem.X), y=change(problem.y))
+
+    return of
+
+
+def _all(problem: NetworkProblem) -> list[NDArray[Any]]:
+    return [*problem.params.values(), problem.X, problem.y]
+
+
+#: Causes that show for arrays of a kind alone: name, formula, when, whether a problem has it, the problem without it.
+_KINDS: tuple[tuple[str, str, str, Callable[[Any], bool], Callable[[Any], Any]], ...] = (
+    (
+        "dtype-demoted",
+        "something is kept in the dtype of X",
+        "X is an integer array",
+        lambda p: p.X.dtype.kind in "iu",
+        lambda p: replace(p, X=p.X.astype(p.dtype)),
+    ),
+    (
+        "memory-layout",
+        "memory is read in the order of C",
+        "an array is not C-contiguous",
+        lambda p: not all(a.flags.c_contiguous for a in _all(p)),
+        _plain(lambda a: a.copy(order="C")),
+    ),
+    (
+        "label-dtype",
+        "arithmetic in the dtype of the labels",
+        "the labels are not int64",
+        lambda p: p.y.dtype != np.int64,
+        lambda p: replace(p, y=p.y.astype(np.int64)),
+    ),
+    (
+        "dtype-demoted",
+        "something is computed in half the digits",
+        "the parameters are float32",
+        lambda p: p.dtype == np.float32,
+        lambda p: replace(_plain(lambda a: a.astype(float) if a.dtype == np.float32 else a)(p)),
+    ),
+)
+
+
+def _unseen(problems: list[Any]) -> Iterator[str]:
+    """Yield what none of the problems could have shown."""
+    networks = [p for p in problems if isinstance(p, NetworkProblem)]
+    if not networks:
+        return
+    if not any(len(p.X) > 1 for p in networks):
+        yield "N = 1 everywhere hides a missing or doubled mean"
+    if not any(p.reg for p in networks):
+        yield "reg = 0 everywhere hides the penalty"
+    elif not any(p.reg and any(np.any(a) for name, a in p.params.items() if name[0] == "b") for p in networks):
+        yield "biases of 0 hide a penalty on them"
+    if not any(p.dtype == np.float32 for p in networks):
+        yield "float64 alone hides a gradient in a wrong dtype"
+    if networks[0].truth is None and len(networks[0].params) > 2:
+        forwards = [Forward(p) for p in networks]
+        if not any(np.any(q.z[1] <= 0) for q in forwards):
+            yield "no unit off hides the mask"
+        elif not any(np.any(q.z[1] == 0) for q in forwards):
+            yield "no pre-activation of exactly 0 hides the convention at the kink"
+        if not any(q.W(i).shape[0] != q.W(i).shape[1] for q in forwards for i in range(1, q.depth + 1)):
+            yield "square weights alone hide a shape that is wrong"
+
+
+# ---------------------------------------------------------------------------------------------------- about findings
+
+
+def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
+    """Yield an explanation for each promise that is broken."""
+    by_cause: dict[str, dict[str, None]] = {}
+    count: Counter[str] = Counter()
+    for look in failing:
+        for b in look.breaches:
+            cause = b.cause
+            if cause == "raises" and "read-only" in b:  # it tried to
+                cause = "argument-mutated"
+            by_cause.setdefault(cause, {})[b.array] = None
+        count.update({b.cause for b in look.breaches})
+    if "argument-mutated" in by_cause or "accumulated" in by_cause:  # what these do to later calls is no mistake more
+        by_cause = {c: a for c, a in by_cause.items() if c not in ("non-deterministic", "stale-cache")}
+    if "non-deterministic" in by_cause:
+        by_cause.pop("stale-cache", None)
+    for cause, arrays in by_cause.items():
+        yield Explanation(cause, "", tuple(filter(None, arrays)), count[cause])
+
+
+def _each_once(breaches: Iterable[Breach]) -> tuple[Breach, ...]:
+    return tuple({(b.cause, b.array): b for b in breaches}.values())
+
+
+def _worst(look: _Look) -> Comparison | None:
+    return max(look.wrong, key=lambda c: (c.name != "loss", c.excess), default=None)
+
+
+def _sentence(c: Comparison) -> str:
+    at = f"[{', '.join(map(str, c.index))}]" if c.index else ""
+    return (
+        f"{c.name}{at} is {c.given:.10g}, right is {c.expected:.10g}: "
+        f"the error {c.error:.1e} exceeds the bound {c.bound:.1e}"
+    )
+
+
+def _excess(look: _Look, name: str) -> NDArray[Any]:
+    assert look.answer is not None
+    with np.errstate(all="ignore"):
+        given = look.answer.arrays[name].astype(float).reshape(look.expected[name].shape)
+        return np.asarray(np.nan_to_num(np.abs(given - look.expected[name]) / look.bound[name], nan=np.inf))
+
+
+def _pattern(look: _Look, name: str, excess: NDArray[Any]) -> str:
+    """Say which entries are wrong."""
+    wrong = excess > 1
+    count, total = int(wrong.sum()), wrong.size
+    if total == 1:
+        return ""
+    if count == total:
+        return f"all {total} entries"
+    if count == 1:
+        return f"1 of {total} entries"
+    if wrong.ndim == 2:
+        for axis, what in ((0, "column"), (1, "row")):
+            lines = np.flatnonzero(wrong.any(axis=axis))
+            if len(lines) == 1:
+                return f"{what} {lines[0]} alone"
+    units = _units(look, name, wrong)
+    return units or f"{count} of {total} entries"
+
+
+def _units(look: _Look, name: str, wrong: NDArray[Any]) -> str:
+    """Say so if the columns that are wrong are those of the dead units, or of the classes that are absent or not."""
+    if not _is_known_network(look.problem):
+        return ""
+    q = Forward(look.problem)  # type: ignore[arg-type]
+    columns = wrong.any(axis=0) if wrong.ndim == 2 else wrong
+    i = int(name[1:])
+    present = np.isin(np.arange(q.C), q.y)
+    kinds = {"classes that occur": present, "classes that are absent": ~present} if i == q.depth else {}
+    if i < q.depth:
+        dead = np.all(q.z[i] <= 0, axis=0)
+        kinds = {"dead units": dead, "live units": ~dead}
+    for what, these in kinds.items():
+        if np.array_equal(columns, these):
+            return f"the {what} alone"
+    return ""
