@@ -39,6 +39,8 @@ HEARINGS = 12
 LARGE = 30.0
 #: What makes the numbers of an array mean nothing.
 _UNSTABLE = ("accumulated", "non-deterministic", "stale-cache")
+#: What divides by a probability or takes its logarithm, which may be 0, without any overflow.
+_UNBOUNDED = {"softmax-axis", "softmax-jacobian", "softmax-twice", "another-loss"}
 
 
 @dataclass
@@ -223,7 +225,7 @@ class Investigation:
             )
             if changed or shared:
                 yield Breach(f"{name} of an earlier call shares memory with a later one", "result-aliased", name)
-        same = all(np.array_equal(a, between.get(name), equal_nan=True) for name, a in kept.items())
+        same = all(np.array_equal(a, between.get(name)) for name, a in kept.items())
         if same and third is None and not _same_answers(problem, other):
             yield Breach("another problem of the same shapes gets the same answer", "stale-cache", names[0])
 
@@ -273,7 +275,7 @@ class Investigation:
         wrong = [look for look in failing if any(c.name not in unstable for c in look.wrong)]
         passing = [look for look in looks if not look.fails]
         if not wrong or any(e.cause == "stale-cache" for e in found):
-            return found, self._common([look for look in failing if look.breaches], passing, found), []
+            return found, self._common([look for look in failing if look.breaches], passing), []
         if isinstance(wrong[0].problem, RuleProblem):
             from oracle.diagnosis.rules import explain_rule
 
@@ -307,18 +309,20 @@ class Investigation:
         if unexplained:
             arrays = ", ".join(name for name in names if name in unexplained)
             notes.append(f"no known mistake explains {arrays} to rounding")
-        covered = {name for e in explained for name in e.arrays} | unexplained
+        covered = {name for e in explained for name in e.arrays} | set(unexplained)
         rest = [look for look in wrong if any(c.name not in covered | unstable for c in look.wrong)]
         infinite = [look for look in wrong if look.not_finite]
-        if infinite:
+        if infinite and not _UNBOUNDED & {e.cause for e in explained} and min(map(_score_of, infinite)) > LARGE:
             arrays = tuple(dict.fromkeys(c.name for look in infinite for c in look.wrong if not np.isfinite(c.given)))
             when = diagnosis.triggers([n.problem for n in infinite], [p.problem for p in passing], most=1)  # type: ignore[misc]
             found.append(Explanation("overflow", "infinities or NaN for finite problems", arrays, len(infinite), when))
-            rest = [look for look in rest if not look.not_finite and _largest_score(look.problem) < LARGE]
+            rest = [look for look in rest if not look.not_finite and _score_of(look) < LARGE]
         if rest and (only := self._only_for_arrays_of_a_kind(rest)):
             found.append(only)
             rest = []
-        common = self._common(rest or (wrong if unexplained or not found else []), passing, found)
+        common = tuple(dict.fromkeys(what for whats in unexplained.values() for what in whats))[:2]
+        if rest or not (found or common):
+            common = common or self._common(rest or wrong, passing)
         return found, common, notes
 
     def _only_for_arrays_of_a_kind(self, wrong: list[_Look]) -> Explanation | None:
@@ -331,7 +335,7 @@ class Investigation:
                 return Explanation(cause, algebra, arrays, len(wrong), (when,))
         return None
 
-    def _common(self, failing: list[_Look], passing: list[_Look], found: list[Explanation]) -> tuple[str, ...]:
+    def _common(self, failing: list[_Look], passing: list[_Look]) -> tuple[str, ...]:
         problems = [look.problem for look in failing]
         if not problems or any(p.truth is not None or isinstance(p, RuleProblem) for p in problems):
             return ()
@@ -346,7 +350,11 @@ class Investigation:
         for cause, b in breaches.items():
             count = sum(any(x.cause == cause for x in look.breaches) for look in failing)
             yield Finding(b.array, str(b), count)
-        order = sorted(numbers, key=lambda name: (name == "loss", name not in {c.name for c in shown.wrong}))
+        here = {c.name for c in shown.wrong}
+        order = sorted(
+            numbers,
+            key=lambda name: (name == "loss", name not in here, -int(name[1:] or 0) if name[1:].isdigit() else 0),
+        )
         for name in order:
             look, c = numbers[name]
             excess = _excess(look, name)
@@ -427,9 +435,10 @@ def _same_answers(problem: Problem, other: Problem) -> bool:
     return all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
 
 
-def _largest_score(problem: Any) -> float:
+def _score_of(look: Any) -> float:
+    """Return the size of the largest score of a look's problem."""
     with np.errstate(all="ignore"):
-        return float(np.max(np.abs(Forward(problem).s)))
+        return float(np.max(np.abs(Forward(look.problem).s)))
 
 
 def _plain(change: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[Any], Any]:
@@ -506,6 +515,7 @@ def _unseen(problems: list[Any]) -> Iterator[str]:
 def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
     """Yield an explanation for each promise that is broken."""
     by_cause: dict[str, dict[str, None]] = {}
+    failing = sorted(failing, key=lambda look: not any(b.cause == "argument-mutated" for b in look.breaches))
     count: Counter[str] = Counter()
     for look in failing:
         for b in look.breaches:
@@ -514,12 +524,20 @@ def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
                 cause = "argument-mutated"
             by_cause.setdefault(cause, {})[b.array] = None
         count.update({b.cause for b in look.breaches})
+    if "argument-mutated" in by_cause and all(_cannot_be_written(x) for x in failing if "raises" in x.signs):
+        by_cause.pop("raises", None)
     if "argument-mutated" in by_cause or "accumulated" in by_cause:  # what these do to later calls is no mistake more
         by_cause = {c: a for c, a in by_cause.items() if c not in ("non-deterministic", "stale-cache")}
     if "non-deterministic" in by_cause:
         by_cause.pop("stale-cache", None)
     for cause, arrays in by_cause.items():
         yield Explanation(cause, "", tuple(filter(None, arrays)), count[cause])
+
+
+def _cannot_be_written(look: _Look) -> bool:
+    """Whether an array of the problem is read-only, or X has integers."""
+    arrays = _all(look.problem) if isinstance(look.problem, NetworkProblem) else look.problem.args
+    return any(not a.flags.writeable or a.dtype.kind in "iu" for a in arrays[:-1])
 
 
 def _each_once(breaches: Iterable[Breach]) -> tuple[Breach, ...]:

@@ -42,7 +42,8 @@ def snippet(problem: RuleProblem | NetworkProblem) -> str:
 def _source(a: Any) -> str:
     if not isinstance(a, np.ndarray):
         return repr(a)
-    entries = f"np.array({a.tolist()!r}, np.{a.dtype})"
+    dtype = "" if a.dtype in (np.float64, np.int64) else f", np.{a.dtype}"
+    entries = f"np.array({a.tolist()!r}{dtype})"
     if a.size == 0 or (0 in a.shape):
         entries = f"np.zeros({a.shape}, np.{a.dtype})"
     return entries + _layout(a)

@@ -9,7 +9,7 @@ equally well both are named. What no form explains on all probes is looked at ag
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,8 @@ class Explanation:
     when: tuple[str, ...] = ()
     #: Other causes that explain the same just as well.
     alternatives: tuple[tuple[str, str], ...] = ()
+    #: Whether what lies below is wrong for this reason alone.
+    flows: bool = False
 
 
 @dataclass
@@ -105,19 +107,19 @@ def probe(problem: NetworkProblem, ask: Callable[[NetworkProblem], Mapping[str, 
     return found
 
 
-def explain(probes: Sequence[Probe]) -> tuple[list[Explanation], set[str]]:
-    """Return what explains the differences of the gradients and the loss, and the arrays that stay unexplained."""
+def explain(probes: Sequence[Probe]) -> tuple[list[Explanation], dict[str, tuple[str, ...]]]:
+    """Return what explains the differences, and the arrays that stay unexplained with what their problems share."""
     if not probes:
-        return [], set()
+        return [], {}
     found: list[Explanation] = []
-    unexplained: set[str] = set()
+    unexplained: dict[str, tuple[str, ...]] = {}
     accepted: dict[str, Callable[[Probe, Forward], Array]] = {}
     for i in range(probes[0].q.depth, 0, -1):
         _stage(probes, i, found, unexplained, accepted)
     for name in probes[0].q.params:
         _penalty(probes, name, found, unexplained, accepted)
     of_gradient = _merged(found)
-    of_loss = _loss(probes, unexplained)
+    of_loss = _loss(probes)
     return _with_loss(of_gradient, of_loss, unexplained), unexplained
 
 
@@ -131,7 +133,7 @@ class _Solution:
     departures: int
     forms: dict[str, Form | None]
     of_dz: tuple[Form, ...]
-    dz: list[Array]
+    dz: Callable[[Probe], Array]
 
     @property
     def unexplained(self) -> int:
@@ -147,44 +149,48 @@ def _stage(
     probes: Sequence[Probe],
     i: int,
     found: list[Explanation],
-    unexplained: set[str],
+    unexplained: dict[str, tuple[str, ...]],
     accepted: dict[str, Callable[[Probe, Forward], Array]],
 ) -> None:
     names = [name for name in (f"W{i}", f"b{i}") if all(name in p.data for p in probes)]
-    default = next(iter(_options(probes, i)))[1]
-    wrong = [
-        k for k, p in enumerate(probes) if not all(_fits(_default(p, name, i, default[k]), p, name) for name in names)
-    ]
-    for k, p in enumerate(probes):
-        p.dz[i] = default[k]
+    _, default = next(iter(_options(probes, i)))
+    for p in probes:
+        p.dz[i] = default(p)
+    wrong = [p for p in probes if not all(_fits(_default(p, name, i, p.dz[i]), p, name) for name in names)]
     if len(wrong) < FEWEST:
+        if any(p.dz[i] is not p.right[i] and not _close(p.dz[i], p.right[i]) for p in probes):
+            found[:] = [replace(e, arrays=(*e.arrays, *names)) if e.flows else e for e in found]
         return
-    best = _solve(probes, i, names, range(len(probes)))
+    best = _solve(probes, i, names)
     when: tuple[str, ...] = ()
     if best[0].unexplained and len(wrong) < len(probes):
-        again = _solve(probes, i, names, wrong)
+        again = _solve(wrong, i, names)
         if again[0].unexplained < best[0].unexplained:
-            conditional = triggers(
-                [probes[k].problem for k in wrong], [p.problem for k, p in enumerate(probes) if k not in wrong]
-            )
+            rest = [p for p in probes if not any(p is w for w in wrong) and _would_show(again[0], p, i)]
+            conditional = triggers([p.problem for p in wrong], [p.problem for p in rest])
             if conditional or len(wrong) > FEWEST:
-                best, when = again, conditional or ("only on some problems",)
+                best, when = again, conditional or ("the problem has something that is not known",)
     chosen = best[0]
     if chosen.unexplained == len(names):
-        weighed = _weighed(probes, i, names, wrong)
-        if weighed is not None:
-            found.append(weighed)
-            return
-        demoted = _demoted(probes, names, wrong)
-        if demoted:
-            found.append(Explanation("dtype-demoted", demoted, tuple(names), len(wrong)))
-            return
-    unexplained.update(name for name, form in chosen.forms.items() if form is None)
+        for guess in (_weighed, _left_out, _demoted):
+            if (explanation := guess(wrong, i, names)) is not None:
+                rest = [p.problem for p in probes if not any(p is w for w in wrong)]
+                found.append(replace(explanation, when=triggers([p.problem for p in wrong], rest)))
+                return
+    for name, form in chosen.forms.items():
+        if form is None:
+            bad = [p for p in wrong if not _fits(_default(p, name, i, p.dz[i]), p, name)]
+            left_out = _left_out(bad, i, [name]) if len(bad) >= FEWEST else None
+            rest = [p.problem for p in probes if not any(p is b for b in bad)]
+            common = triggers([p.problem for p in bad], rest)
+            if left_out is not None:
+                found.append(replace(left_out, when=common))
+            else:
+                unexplained[name] = common
     if chosen.unexplained == len(names):
         return
-    members = wrong if when else range(len(probes))
-    for k, dz in zip(members, chosen.dz):
-        probes[k].dz[i] = dz
+    for p in wrong if when else probes:
+        p.dz[i] = chosen.dz(p)
     others = [s for s in best[1:] if s.causes != chosen.causes]
     others = list({s.causes: s for s in others}.values())
     alternatives = tuple(
@@ -196,7 +202,7 @@ def _stage(
     for form in chosen.of_dz:
         if form.cause:
             arrays = tuple(name for name, f in chosen.forms.items() if f is not None)
-            found.append(Explanation(form.cause, form.algebra, arrays, len(wrong), when, alternatives))
+            found.append(Explanation(form.cause, form.algebra, arrays, len(wrong), when, alternatives, flows=True))
     for name, f in chosen.forms.items():
         if f is not None and f.cause:
             found.append(Explanation(f.cause, f.algebra, (name,), len(wrong), when, alternatives))
@@ -215,12 +221,11 @@ def _default(p: Probe, name: str, i: int, dz: Array) -> Array:
     return np.asarray(p.q.h[i - 1].T @ dz if name.startswith("W") else dz.sum(0))
 
 
-def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...], list[Array]]]:
-    """Yield forms for dz_i and what they give on each probe, the right one first."""
-    depth = probes[0].q.depth
-    if i == depth:
+def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...], Callable[[Probe], Array]]]:
+    """Yield forms for dz_i, and a function that gives it on a probe, the right one first."""
+    if i == probes[0].q.depth:
         for form in SCORES:
-            yield (form,), _each(probes, lambda p, form=form: form.of(p.q))
+            yield (form,), lambda p, form=form: _quietly(form.of, p.q)
         return
     upstreams = [lambda p: p.dz[i + 1]]
     if any(p.dz[i + 1] is not p.right[i + 1] for p in probes):
@@ -230,9 +235,9 @@ def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...]
         def of(p: Probe, form: Form = form, upstream: Any = upstream) -> Array:
             u = upstream(p)
             p.without.dh = p.q.dh = u @ p.q.W(i + 1).T  # type: ignore[attr-defined]
-            return np.asarray(form.of(p.without, i, u, p.q.dh))  # type: ignore[attr-defined]
+            return _quietly(form.of, p.without, i, u, p.q.dh)  # type: ignore[attr-defined]
 
-        yield (form,), _each(probes, of)
+        yield (form,), of
 
 
 #: A second departure that may come on top of one: the same wrong, times a factor.
@@ -245,43 +250,58 @@ _FACTORS: tuple[tuple[str, str, Callable[[Forward], float]], ...] = (
 )
 
 
-def _solve(probes: Sequence[Probe], i: int, names: Sequence[str], members: Sequence[int]) -> list[_Solution]:
-    """Return the solutions that leave the least unexplained with the fewest departures, on some of the probes."""
-    chosen = [probes[k] for k in members]
-    solutions = [_solution(chosen, i, names, forms, dz) for forms, dz in _options(chosen, i)]
-    best = _best(solutions)
+def _solve(probes: Sequence[Probe], i: int, names: Sequence[str]) -> list[_Solution]:
+    """Return the solutions that leave the least unexplained with the fewest departures."""
+    alone = all(p.q.N == 1 for p in probes)  # an example by itself has no other to be weighed against
+    options = [
+        (forms, dz) for forms, dz in _options(probes, i) if not (alone and forms[0].cause.startswith("examples"))
+    ]
+    best = _best([_solution(probes, i, names, forms, dz) for forms, dz in options])
     if best[0].unexplained:
         twice = []
-        for forms, dz in _options(chosen, i):
-            if forms[0].cause:
-                for cause, how, factor in _FACTORS:
-                    if cause != forms[0].cause:
-                        scaled = [factor(p.q) * a for p, a in zip(chosen, dz)]
-                        extra = Form(cause, f"the same {how}", forms[0].of)
-                        twice.append(_solution(chosen, i, names, (*forms, extra), scaled))
+        for forms, dz in options:
+            for cause, how, factor in _FACTORS:
+                if forms[0].cause not in ("", cause):
+                    extra = Form(cause, f"the same {how}", forms[0].of)
+                    twice.append(
+                        _solution(probes, i, names, (*forms, extra), lambda p, f=factor, dz=dz: f(p.q) * dz(p))
+                    )
         best = _best([*best, *twice])
     return best
 
 
+def _would_show(solution: _Solution, p: Probe, i: int) -> bool:
+    """Whether a probe that passes would not, if the solution held for it as well."""
+    dz = solution.dz(p)
+    return not all(
+        _fits(_apply(form, p, name, i, dz), p, name) for name, form in solution.forms.items() if form is not None
+    )
+
+
 def _best(solutions: Sequence[_Solution]) -> list[_Solution]:
+    """Return those that leave the least unexplained, and of them those with the fewest departures."""
     least = min((s.unexplained, s.departures) for s in solutions)
     return [s for s in solutions if (s.unexplained, s.departures) == least]
 
 
 def _solution(
-    probes: Sequence[Probe], i: int, names: Sequence[str], forms: tuple[Form, ...], dz: list[Array]
+    probes: Sequence[Probe], i: int, names: Sequence[str], forms: tuple[Form, ...], of: Callable[[Probe], Array]
 ) -> _Solution:
     chosen: dict[str, Form | None] = {}
+    dz: dict[int, Array] = {}  # most forms fail on the first probe, and need none but that
     for name in names:
         chosen[name] = None
         for form in WEIGHTS if name.startswith("W") else BIASES:
-            with np.errstate(all="ignore"):
-                fits = all(_fits(_apply(form, p, name, i, a), p, name) for p, a in zip(probes, dz))
-            if fits:
+            for k, p in enumerate(probes):
+                if k not in dz:
+                    dz[k] = of(p)
+                if not _fits(_apply(form, p, name, i, dz[k]), p, name):
+                    break
+            else:
                 chosen[name] = form
                 break
     departures = sum(bool(f.cause) for f in forms) + sum(bool(f and f.cause) for f in chosen.values())
-    return _Solution(departures, chosen, forms, dz)
+    return _Solution(departures, chosen, forms, of)
 
 
 def _apply(form: Form, p: Probe, name: str, i: int, dz: Array) -> Array:
@@ -289,12 +309,14 @@ def _apply(form: Form, p: Probe, name: str, i: int, dz: Array) -> Array:
         return np.array(np.nan)
     if i < p.q.depth and not hasattr(p.q, "dh"):
         p.q.dh = p.dz[i + 1] @ p.q.W(i + 1).T  # type: ignore[attr-defined]
-    return np.asarray(form.of(p.q, i, p.q.h[i - 1], dz) if name.startswith("W") else form.of(p.q, i, dz))
+    if form.cause == "gradient-missing" and np.any(p.data[name]):
+        return np.array(np.nan)  # what is not there is exactly 0; a sum over everything is 0 but for rounding
+    return _quietly(form.of, p.q, i, p.q.h[i - 1], dz) if name.startswith("W") else _quietly(form.of, p.q, i, dz)
 
 
-def _each(probes: Sequence[Probe], f: Callable[[Probe], Any]) -> list[Array]:
+def _quietly(f: Callable[..., Any], *args: Any) -> Array:
     with np.errstate(all="ignore"):
-        return [np.asarray(f(p)) for p in probes]
+        return np.asarray(f(*args))
 
 
 def _fits(value: Array, p: Probe, name: str) -> bool:
@@ -313,49 +335,70 @@ def _close(a: Any, b: Any, right: Any = 0.0, tolerance: float = TOLERANCE) -> bo
 # ------------------------------------------------------------------------------------- what no form of the table is
 
 
-def _weighed(probes: Sequence[Probe], i: int, names: Sequence[str], wrong: Sequence[int]) -> Explanation | None:
+def _weighed(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanation | None:
     """Explain a stage by a weight for each example, found by least squares: 1 for each is right."""
-    weights = []
-    for k in wrong:
-        p = probes[k]
-        u = p.dz[i]
+    weighed: list[tuple[Probe, Array]] = []
+    for p in wrong:
         columns = [
             np.concatenate([(np.outer(h, d) if name.startswith("W") else d).ravel() for name in names])
-            for h, d in zip(p.q.h[i - 1], u)
+            for h, d in zip(p.q.h[i - 1], p.dz[i])
         ]
         A, b = np.array(columns).T, np.concatenate([p.data[name].ravel() for name in names])
-        if len(b) < p.q.N + 2 or np.linalg.cond(A) > 1e6:
+        if len(b) < p.q.N + 2 or not np.all(np.isfinite(b)) or np.linalg.cond(A) > 1e6:
+            uniform = _factor(b, A.sum(1))  # too few entries to tell the examples apart
+            if uniform is not None:
+                p.dz[i] = uniform * p.dz[i]
             continue
         w = np.linalg.lstsq(A, b, rcond=None)[0]
         if not _close(A @ w, b, tolerance=2.0**-36):
             return None
-        p.dz[i] = w[:, None] * u
-        weights.append(np.round(w, 9))
-    if len(weights) < FEWEST + 1:
+        weighed.append((p, np.round(w, 9)))
+    if len(weighed) <= FEWEST:
         return None
-    for k in wrong:
-        if len(probes[k].q.y) == 1 and not weights:
-            return None
-    when = triggers([probes[k].problem for k in wrong], [p.problem for k, p in enumerate(probes) if k not in wrong])
-    arrays = tuple(names)
+    weights = [w for _, w in weighed]
     shown = max(weights, key=len)
     listed = ", ".join(f"{w:.4g}" for w in shown[:6]) + (", …" if len(shown) > 6 else "")
+    cause, algebra = "examples-reweighted", f"the examples count {listed} times"
     if all(np.ptp(w) < 1e-8 for w in weights):
-        constant = np.ptp([w[0] for w in weights]) < 1e-8
-        cause = "factor-wrong" if constant else "wrong-divisor"
-        return Explanation(cause, f"all of it times {shown[0]:.6g}", arrays, len(weights), when)
-    if all(np.all((np.abs(w) < 1e-8) | (np.abs(w - w.max()) < 1e-8)) for w in weights):
-        return Explanation("examples-dropped", f"the examples count {listed} times", arrays, len(weights), when)
-    return Explanation("examples-reweighted", f"the examples count {listed} times", arrays, len(weights), when)
+        algebra = f"all of it times {shown[0]:.6g}"
+        counts = np.array([p.q.N / w[0] if w[0] else np.nan for p, w in weighed])
+        norms = [np.sqrt(sum(np.sum(a**2) for a in p.data.values())) for p, _ in weighed]
+        if np.ptp([w[0] for w in weights]) < 1e-8:
+            cause = "factor-wrong"
+        elif np.ptp(norms) < 1e-8 * norms[0]:
+            cause, algebra = "clipped", f"the norm of all gradients together is cut to {norms[0]:.6g}"
+        elif np.all(np.abs(counts - np.round(counts)) < 1e-6):
+            cause = "wrong-divisor"
+        else:
+            return None
+    elif all(np.all((np.abs(w) < 1e-8) | (np.abs(w - w.max()) < 1e-8)) for w in weights):
+        cause = "examples-dropped"
+    for p, w in weighed:
+        p.dz[i] = w[:, None] * p.dz[i]
+    return Explanation(cause, algebra, tuple(names), len(weighed), flows=True)
 
 
-def _demoted(probes: Sequence[Probe], names: Sequence[str], wrong: Sequence[int]) -> str:
-    """Say so if every number that came back is one of a narrower dtype."""
+def _left_out(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanation | None:
+    """Explain what is wrong by entries that were never written: they are exactly 0, and all others are right."""
+    for p in wrong:
+        for name in names:
+            given, right = p.data[name], _default(p, name, i, p.dz[i])
+            off = np.abs(given - right) > TOLERANCE * np.max(np.abs(right), initial=0)
+            if np.any(given[off]) or (off.all() and off.size > 1) or not _close(given[~off], right[~off]):
+                return None
+    if f"b{i}" in names and len(names) == 2:  # whole columns of dz
+        for p in wrong:
+            p.dz[i] = p.dz[i] * ((p.data[f"b{i}"] != 0) | (_default(p, f"b{i}", i, p.dz[i]) == 0))
+    return Explanation("gradient-missing", "some entries are exactly 0", tuple(names), len(wrong), flows=True)
+
+
+def _demoted(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanation | None:
+    """Explain what is wrong by a narrower dtype, if every number that came back is one of it."""
     for dtype in (np.float16, np.float32):
         with np.errstate(over="ignore"):
-            if all(np.all(a == a.astype(dtype)) for k in wrong for a in (probes[k].data[n] for n in names)):
-                return f"every entry is a {np.dtype(dtype)}"
-    return ""
+            if all(np.all(p.data[name] == p.data[name].astype(dtype)) for p in wrong for name in names):
+                return Explanation("dtype-demoted", f"every entry is a {np.dtype(dtype)}", tuple(names), len(wrong))
+    return None
 
 
 # ------------------------------------------------------------------------------------------- the penalty, the loss
@@ -365,7 +408,7 @@ def _penalty(
     probes: Sequence[Probe],
     name: str,
     found: list[Explanation],
-    unexplained: set[str],
+    unexplained: dict[str, tuple[str, ...]],
     accepted: Mapping[str, Callable[[Probe, Forward], Array]],
 ) -> None:
     probes = [p for p in probes if name in p.penalty]
@@ -380,7 +423,8 @@ def _penalty(
         return np.shape(value) == p.penalty[name].shape and _close(value, given(p), p.data[name])
 
     wrong = [p for p in probes if not fits(p, p.q.penalty(name))]
-    if len(wrong) < FEWEST:
+    nothing = all(not np.any(p.data[name]) and not np.any(p.penalty[name]) for p in probes)
+    if len(wrong) < FEWEST or nothing:  # of no gradient at all the penalty is no news
         return
     for group in (probes, wrong):
         for form in PENALTIES:
@@ -404,7 +448,7 @@ def _penalty(
         found.append(Explanation(cause, algebra, (name,), len(wrong)))
         return
     if not any(name in e.arrays for e in found):
-        unexplained.add(name)
+        unexplained.setdefault(name, ("reg > 0",))
 
 
 def _factor(a: Array, b: Array) -> float | None:
@@ -414,7 +458,7 @@ def _factor(a: Array, b: Array) -> float | None:
     return c if squares and _close(a, c * b, tolerance=2.0**-36) else None
 
 
-def _loss(probes: Sequence[Probe], unexplained: set[str]) -> list[Explanation]:
+def _loss(probes: Sequence[Probe]) -> list[Explanation]:
     found = []
     for table, given in (
         (LOSSES, lambda p: p.loss),
@@ -437,19 +481,21 @@ def _loss(probes: Sequence[Probe], unexplained: set[str]) -> list[Explanation]:
     return found
 
 
-def _with_loss(gradient: list[Explanation], loss: list[Explanation], unexplained: set[str]) -> list[Explanation]:
+def _with_loss(
+    gradient: list[Explanation], loss: list[Explanation], unexplained: dict[str, tuple[str, ...]]
+) -> list[Explanation]:
     """Return all explanations: what is wrong with the loss alone is that the gradient is not that of it."""
     found = list(gradient)
     for e in loss:
         same = next((n for n, g in enumerate(found) if e.cause and g.cause == e.cause), None)
         if same is not None:
             g = found[same]
-            found[same] = Explanation(g.cause, g.algebra, ("loss", *g.arrays), g.probes, g.when, g.alternatives)
+            found[same] = replace(g, arrays=("loss", *g.arrays))
         elif (not gradient and not unexplained) or e.cause:
             algebra = e.algebra or "the gradient is right, and the loss is not"
             found.append(Explanation("loss-and-gradient-disagree", algebra, ("loss",), e.probes))
         else:
-            unexplained.add("loss")
+            unexplained["loss"] = ()
     return found
 
 
@@ -461,7 +507,7 @@ def _merged(found: list[Explanation]) -> list[Explanation]:
         if key in merged:
             first = merged[key]
             arrays = tuple(dict.fromkeys((*first.arrays, *e.arrays)))
-            merged[key] = Explanation(e.cause, first.algebra, arrays, first.probes, e.when, first.alternatives)
+            merged[key] = replace(first, arrays=arrays)
         else:
             merged[key] = e
     return list(merged.values())

@@ -92,7 +92,7 @@ def triggers(failing: list[NetworkProblem], passing: list[NetworkProblem], *, mo
         with np.errstate(all="ignore"):
             if all(test(p, q) for p, q in seen[0]) and not any(test(p, q) for p, q in seen[1]):
                 found.append(what)
-    return tuple(found[:most])
+    return tuple(dict.fromkeys(found))[:most]
 
 
 def _forward(problem: NetworkProblem) -> Forward:

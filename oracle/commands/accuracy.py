@@ -1,0 +1,66 @@
+"""``python -m oracle accuracy``: how many digits are right, beside jax.grad."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import handgrad
+from oracle.accuracy import BAR, SYSTEMS
+from oracle.accuracy import measure as measure_accuracy
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    names = [*handgrad.NETWORKS, *handgrad.RULES]
+    accuracy = commands.add_parser(
+        "accuracy",
+        help="measure how many digits are right, beside jax.grad",
+        description="Sweeps every rule and network from ±1e-8 to ±1e4 and prints the worst errors against exact "
+        "arithmetic of handgrad, of jax.grad and, where it is installed, of PyTorch. Exits with 1 when a gradient of "
+        f"handgrad's is off by more than {BAR} units in the last place times its condition number, or by more than "
+        "jax.grad's.",
+        epilog="example: python -m oracle accuracy --only tanh gelu two_layer --dtype float64",
+    )
+    accuracy.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="(default: all)")
+    accuracy.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
+    accuracy.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    missed = []
+    for dtype in [options.dtype] if options.dtype else ["float64", "float32"]:
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(f"{dtype}\n", no_wrap=True)
+        for what in ("value", "gradient", "relative"):
+            for i, system in enumerate(SYSTEMS):
+                table.add_column(f"{'' if i else what}\n{system}", justify="right", no_wrap=True)
+        names = options.only or [*handgrad.NETWORKS, *handgrad.RULES]
+        for name in track(names, f"measuring in {dtype}", console=Console(stderr=True), transient=True):
+            found = measure_accuracy(name, np.dtype(dtype).type, SYSTEMS)
+            units = [getattr(of, what) for what in ("value", "gradient") for of in found.values()]
+            table.add_row(
+                name,
+                *(f"{a:.1f}" if a < 1000 else f"{a:.0e}" for a in units),
+                *(f"{of.relative:.0e}" if of.relative else "0" for of in found.values()),
+            )
+            if found["handgrad"].gradient > BAR or found["handgrad"].loses_to(found["jax.grad"]):
+                missed.append(f"{name} in {dtype}")
+        console = Console()
+        console.width = max(console.width, 110)  # a column cut off would be a figure lost
+        console.print(table)
+        print()
+    print("The worst errors of value and gradient, in units in the last place times the condition number,")
+    print("and the gradient's worst relative error as it is.")
+    print(
+        f"missed by: {', '.join(missed)}"
+        if missed
+        else f"Every gradient is within {BAR}, and none is worse than JAX's."
+    )
+    return int(bool(missed))

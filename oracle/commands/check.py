@@ -1,0 +1,96 @@
+"""``python -m oracle check``: somebody's own gradient, and what is wrong with it."""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from oracle.commands.options import positive
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    check = commands.add_parser(
+        "check",
+        help="check a gradient of your own, and be told what is wrong with it",
+        description="Checks a function (params, X, y, reg) -> (loss, grads) of yours and prints a verdict. Exits with "
+        "0 if it is right, 1 if it is wrong, and 2 if it could not be run.",
+        epilog="example: python -m oracle check homework.py:loss_and_grad --against two_layer --html report.html",
+    )
+    check.add_argument("candidate", metavar="MODULE:FUNCTION", help="a module or a .py file, and the function in it")
+    check.add_argument(
+        "--against",
+        required=True,
+        metavar="TRUTH",
+        help="softmax_classifier, two_layer, three_layer, mlp, the name of a rule, or MODULE:FUNCTION, a loss in JAX",
+    )
+    check.add_argument("--activation", nargs="+", metavar="NAME", help="the hidden activations of an mlp")
+    check.add_argument("--examples", type=positive, default=100, metavar="N", help="problems (default: 100)")
+    check.add_argument("--seed", type=int, default=0, metavar="S", help="(default: 0)")
+    check.add_argument("--sum", action="store_true", help="your loss is a sum over the batch, not a mean")
+    check.add_argument("--no-half", action="store_true", help="your penalty is reg Σ W², without the ½")
+    check.add_argument("--penalise-biases", action="store_true", help="your penalty has the biases in it")
+    check.add_argument("--html", metavar="FILE", help="write the verdict as a page as well")
+    check.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    check.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    import handgrad
+    from oracle import Conventions, check, check_rule
+
+    try:
+        candidate = _load(options.candidate)
+        truth = _load(options.against) if ":" in options.against else options.against
+        if truth in handgrad.RULES:
+            verdict = check_rule(candidate, truth, examples=options.examples, seed=options.seed)
+        else:
+            conventions = Conventions(not options.sum, not options.no_half, options.penalise_biases)
+            verdict = check(
+                candidate,
+                truth,
+                examples=options.examples,
+                seed=options.seed,
+                activation=options.activation,
+                conventions=None if conventions == Conventions() else conventions,
+            )
+        if options.html:
+            verdict.to_html(options.html)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        print(f"python -m oracle check: error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(verdict.to_json(), indent=2, allow_nan=True) if options.json else verdict)
+    return int(not verdict.ok)
+
+
+def _load(text: str) -> Callable[..., Any]:
+    """Return the function that MODULE:FUNCTION or FILE.py:FUNCTION names."""
+    place, _, name = text.rpartition(":")
+    if not place or not name:
+        raise ValueError(f"expected MODULE:FUNCTION, given {text!r}")
+    try:
+        if place.endswith(".py"):
+            path = Path(place)
+            if not path.is_file():
+                raise ImportError(f"there is no file {place}")
+            sys.path.insert(0, str(path.parent))
+            module = importlib.import_module(path.stem)
+        else:
+            sys.path.insert(0, "")
+            module = importlib.import_module(place)
+    except ImportError:
+        raise
+    except Exception as error:  # whatever the user's module raises
+        raise ImportError(f"{place} could not be imported: {type(error).__name__}: {error}") from error
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ImportError(f"{place} has no {name}")
+        found = getattr(found, part)
+    return found  # type: ignore[return-value]

@@ -1,0 +1,97 @@
+"""The pytest plugin: ``gradient_problem`` draws problems for a test, which fails with a line it can act on.
+
+.. code-block:: python
+
+    @pytest.mark.gradient_problem("two_layer", examples=20)
+    def test_my_gradient(gradient_problem):
+        p = gradient_problem
+        loss, grads = my_loss_and_grad(p.params, p.X, p.y, p.reg)
+        p.check(loss, grads)
+
+It is loaded with every pytest run where handgrad is installed, so it imports nothing before a test asks for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+__all__ = ["GradientProblem"]
+
+
+@dataclass(frozen=True)
+class GradientProblem:
+    """A problem, and the check of an answer to it."""
+
+    problem: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.problem, name)
+
+    def check(self, loss: Any, grads: Mapping[str, Any]) -> None:
+        """Raise ``AssertionError``, naming the worst entries, unless loss and gradients are right."""
+        __tracebackhide__ = True
+        import numpy as np
+
+        from oracle.comparison import compare
+        from oracle.contract import misfits
+        from oracle.snippets import reproduction
+        from oracle.witnesses import exact, jax_grad
+
+        like = {"loss": np.zeros((), self.problem.dtype), **self.problem.params}
+        given = {"loss": np.asarray(loss), **{name: np.asarray(g) for name, g in grads.items() if name in like}}
+        complaints = [str(b) for b in misfits(given, like) if b.array != "loss" or np.size(loss) != 1]
+        if not complaints:
+            given["loss"] = given["loss"].reshape(())
+            testimony = jax_grad.testify(self.problem)
+            found = compare(given, testimony.expected, testimony.bound)
+            if not all(c.agrees for c in found):
+                found = compare(given, exact.testify(self.problem), testimony.bound)
+            complaints = [str(c) for c in found if not c.agrees]
+        if complaints:
+            code = reproduction(self.problem, None, None).rsplit("\n", 2)[0]
+            raise AssertionError("\n".join(["the gradient is wrong:", *(f"  {c}" for c in complaints), "", code]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line(
+        "markers",
+        "gradient_problem(network='two_layer', examples=20, seed=0, dtype=None, activation=None): "
+        "run the test on problems drawn for a network, given by the fixture of the same name",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``gradient_problem`` once for each problem drawn."""
+    if "gradient_problem" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("gradient_problem")
+        drawn = _drawn(*(marker.args if marker else ()), **(marker.kwargs if marker else {}))
+        metafunc.parametrize("gradient_problem", drawn, ids=[f"problem{i}" for i in range(len(drawn))])
+
+
+def _drawn(network: str = "two_layer", *, examples: int = 20, seed: int = 0, **options: Any) -> list[GradientProblem]:
+    from dataclasses import replace
+
+    import hypothesis
+    from hypothesis import HealthCheck, Phase
+
+    from oracle.checking import problems
+
+    found: list[GradientProblem] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(problems(network, **options))
+    def draw(problem: Any) -> None:
+        found.append(GradientProblem(replace(problem, input_grad=False)))
+
+    draw()
+    return found
