@@ -356,3 +356,14 @@ def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, functi
 
     with pytest.raises(NonFiniteError, match=re.escape(f"expected finite entries, given {culprit}")):
         getattr(NETWORKS[name], function)(params, X, y, 0.1)
+
+
+@each_network
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
+def test_a_penalty_that_overflows_is_said_to(name, function):
+    params, X, y = small_problem(name)
+    params["W1"][:] = 1e200
+
+    with pytest.raises(NonFiniteError, match="the loss is inf though all inputs are finite: it overflows float64"):
+        getattr(NETWORKS[name], function)(params, 0 * X, y, 1.0)

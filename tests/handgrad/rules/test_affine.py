@@ -1,5 +1,6 @@
 """What holds for the affine map in particular."""
 
+import array_api_strict
 import numpy as np
 import pytest
 
@@ -11,7 +12,9 @@ def arguments(dtype=np.float64):
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in [(5, 4), (4, 3), (3,)])
 
 
-@pytest.mark.parametrize("needs", [(True, False, False), (False, True, True), (False, False, False)])
+@pytest.mark.parametrize(
+    "needs", [(True, False, True), (False, True, False), (False, False, True), (False, False, False)]
+)
 def test_gives_none_for_what_is_not_needed(needs):
     z, backward = affine(*arguments())
 
@@ -38,3 +41,12 @@ def test_mixed_dtypes_are_refused():
 
     with pytest.raises(TypeError, match="expected one dtype, given x float32, W float64, b float64"):
         affine(x.astype(np.float32), W, b)
+
+
+@pytest.mark.parametrize("foreign", range(3))
+def test_arrays_of_two_libraries_are_refused(foreign):
+    mixed = list(arguments())
+    mixed[foreign] = array_api_strict.asarray(mixed[foreign])
+
+    with pytest.raises(TypeError, match="one library"):
+        affine(*mixed)
