@@ -78,7 +78,7 @@ def as_network(f: Any) -> Callable[..., Any]:
         def by_torch(params: Mapping[str, Any], X: Any, y: Any, reg: float) -> Any:
             torch = sys.modules["torch"]
             leaves = [torch.tensor(a, requires_grad=True) for a in params.values()]
-            loss = f.apply(*leaves, torch.tensor(X), torch.tensor(y.astype(np.int64)), reg)
+            loss: Any = f.apply(*leaves, torch.tensor(X), torch.tensor(y.astype(np.int64)), reg)
             loss.backward()
             return loss, dict(zip(params, (a.grad for a in leaves)))
 
@@ -132,8 +132,10 @@ def _is_custom_vjp(f: Any) -> bool:
 
 def _by_name(grads: Any, names: Sequence[str], order: Sequence[str] | Mapping[str, str] | None) -> dict[str, Any]:
     if isinstance(order, Mapping):
-        read = grads.get if isinstance(grads, Mapping) else lambda key: getattr(grads, key, None)
-        return {name: read(order.get(name, name)) for name in names}
+        keys = {name: order.get(name, name) for name in names}
+        if isinstance(grads, Mapping):
+            return {name: grads.get(key) for name, key in keys.items()}
+        return {name: getattr(grads, key, None) for name, key in keys.items()}
     if isinstance(grads, Mapping):
         return dict(grads)
     if isinstance(grads, tuple | list) and not hasattr(grads, "_fields"):

@@ -167,13 +167,13 @@ def _numbers(a: Any, name: str) -> NDArray[Any]:
     if hasattr(a, "detach"):  # a PyTorch tensor
         a = a.detach()
     try:
-        a = np.asarray(a)
+        array: NDArray[Any] = np.asarray(a)
     except Exception as error:
         raise _strange(f"{name} is a {type(a).__name__} that makes no array: {error}") from error
-    if a.dtype.kind not in "fiub":
-        kind = type(a.item()).__name__ if a.ndim == 0 else f"array of {a.dtype}"
+    if array.dtype.kind not in "fiub":
+        kind = type(a).__name__ if array.ndim == 0 else f"array of {array.dtype}"
         raise _strange(f"{name} is a {kind}, expected real numbers")
-    return a
+    return array
 
 
 def _strange(sentence: str) -> Refusal:

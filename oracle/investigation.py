@@ -47,7 +47,7 @@ _UNBOUNDED = {"softmax-axis", "softmax-jacobian", "softmax-twice", "another-loss
 class _Look:
     """What came out of one problem."""
 
-    problem: Problem
+    problem: Any
     breaches: tuple[Breach, ...] = ()
     comparisons: list[Comparison] = field(default_factory=list)
     answer: Answer | None = None
@@ -206,13 +206,14 @@ class Investigation:
             if b is None or np.array_equal(a, b, equal_nan=True):
                 continue
             third = self.run(problem, names).arrays if third is None else third
-            c = third.get(name)
-            if np.shape(b) == np.shape(a) == np.shape(c):
-                steps = np.subtract(b, a, dtype=float), np.subtract(c, b, dtype=float)
+            c = third.get(name, np.array(None))
+            if b.shape == a.shape == c.shape:
+                step, next_step = np.subtract(b, a, dtype=float), np.subtract(c, b, dtype=float)
+                rounding = 8 * np.finfo(c.dtype).eps * np.max(np.abs(c)) if c.dtype.kind == "f" else 0.0
                 if np.array_equal(b, c, equal_nan=True):
                     yield Breach(f"{name} depends on the call before", "stale-cache", name)
                     continue
-                if np.allclose(*steps, rtol=1e-3, atol=0):
+                if np.allclose(step, next_step, rtol=1e-3, atol=rounding):
                     yield Breach(f"{name} accumulates from call to call", "accumulated", name)
                     continue
             yield Breach(f"{name} differs from call to call", "non-deterministic", name)
@@ -225,7 +226,7 @@ class Investigation:
             )
             if changed or shared:
                 yield Breach(f"{name} of an earlier call shares memory with a later one", "result-aliased", name)
-        same = all(np.array_equal(a, between.get(name)) for name, a in kept.items())
+        same = all(name in between and np.array_equal(a, between[name]) for name, a in kept.items())
         if same and third is None and not _same_answers(problem, other):
             yield Breach("another problem of the same shapes gets the same answer", "stale-cache", names[0])
 
@@ -313,9 +314,9 @@ class Investigation:
         rest = [look for look in wrong if any(c.name not in covered | unstable for c in look.wrong)]
         infinite = [look for look in wrong if look.not_finite]
         if infinite and not _UNBOUNDED & {e.cause for e in explained} and min(map(_score_of, infinite)) > LARGE:
-            arrays = tuple(dict.fromkeys(c.name for look in infinite for c in look.wrong if not np.isfinite(c.given)))
-            when = diagnosis.triggers([n.problem for n in infinite], [p.problem for p in passing], most=1)  # type: ignore[misc]
-            found.append(Explanation("overflow", "infinities or NaN for finite problems", arrays, len(infinite), when))
+            hit = tuple(dict.fromkeys(c.name for look in infinite for c in look.wrong if not np.isfinite(c.given)))
+            when = diagnosis.triggers([n.problem for n in infinite], [p.problem for p in passing], most=1)
+            found.append(Explanation("overflow", "infinities or NaN for finite problems", hit, len(infinite), when))
             rest = [look for look in rest if not look.not_finite and _score_of(look) < LARGE]
         if rest and (only := self._only_for_arrays_of_a_kind(rest)):
             found.append(only)
@@ -339,7 +340,7 @@ class Investigation:
         problems = [look.problem for look in failing]
         if not problems or any(p.truth is not None or isinstance(p, RuleProblem) for p in problems):
             return ()
-        return diagnosis.triggers(problems, [p.problem for p in passing])  # type: ignore[arg-type]
+        return diagnosis.triggers(problems, [p.problem for p in passing])
 
     def _findings(self, failing: list[_Look], shown: _Look) -> Iterable[Finding]:
         numbers: dict[str, tuple[_Look, Comparison]] = {}
@@ -395,7 +396,7 @@ class Investigation:
                 and _is_known_network(look.problem)
                 and look.problem.dtype == float
             ):
-                stage = diagnosis.first_wrong_stage(look.problem, look.answer.intermediates)  # type: ignore[arg-type]
+                stage = diagnosis.first_wrong_stage(look.problem, look.answer.intermediates)
                 if stage:
                     return stage
         return ""
@@ -526,10 +527,10 @@ def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
         count.update({b.cause for b in look.breaches})
     if "argument-mutated" in by_cause and all(_cannot_be_written(x) for x in failing if "raises" in x.signs):
         by_cause.pop("raises", None)
-    if "argument-mutated" in by_cause or "accumulated" in by_cause:  # what these do to later calls is no mistake more
+    if "argument-mutated" in by_cause:  # what that does to later calls is no mistake more
         by_cause = {c: a for c, a in by_cause.items() if c not in ("non-deterministic", "stale-cache")}
-    if "non-deterministic" in by_cause:
-        by_cause.pop("stale-cache", None)
+    if "non-deterministic" in by_cause:  # what changes at random may seem to grow, or to settle, for once
+        by_cause = {c: a for c, a in by_cause.items() if c not in ("stale-cache", "accumulated")}
     for cause, arrays in by_cause.items():
         yield Explanation(cause, "", tuple(filter(None, arrays)), count[cause])
 
@@ -586,7 +587,7 @@ def _units(look: _Look, name: str, wrong: NDArray[Any]) -> str:
     """Say so if the columns that are wrong are those of the dead units, or of the classes that are absent or not."""
     if not _is_known_network(look.problem):
         return ""
-    q = Forward(look.problem)  # type: ignore[arg-type]
+    q = Forward(look.problem)
     columns = wrong.any(axis=0) if wrong.ndim == 2 else wrong
     i = int(name[1:])
     present = np.isin(np.arange(q.C), q.y)

@@ -7,6 +7,7 @@ equally well both are named. What no form explains on all probes is looked at ag
 """
 
 import copy
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,8 @@ class Probe:
     #: What was accepted as the gradient of each pre-activation, and what is right.
     dz: dict[int, Array] = field(default_factory=dict)
     right: dict[int, Array] = field(default_factory=dict)
+    #: The size of each gradient, returned or right.
+    scale: dict[str, float] = field(default_factory=dict)
 
 
 def probe(problem: NetworkProblem, ask: Callable[[NetworkProblem], Mapping[str, Array] | None]) -> Probe | None:
@@ -104,11 +107,19 @@ def probe(problem: NetworkProblem, ask: Callable[[NetworkProblem], Mapping[str, 
         found.right[i] = u
         if i > 1:
             u = (u @ q.W(i).T) * q.slope[i - 1]
+    for name, g in data.items():
+        right = _default(found, name, int(name[1:]), found.right[int(name[1:])])
+        found.scale[name] = float(max(np.max(np.abs(g)), np.max(np.abs(right))))
     return found
 
 
 def explain(probes: Sequence[Probe]) -> tuple[list[Explanation], dict[str, tuple[str, ...]]]:
     """Return what explains the differences, and the arrays that stay unexplained with what their problems share."""
+    with np.errstate(all="ignore"):  # a wrong form may do anything
+        return _explain(probes)
+
+
+def _explain(probes: Sequence[Probe]) -> tuple[list[Explanation], dict[str, tuple[str, ...]]]:
     if not probes:
         return [], {}
     found: list[Explanation] = []
@@ -166,27 +177,23 @@ def _stage(
     if best[0].unexplained and len(wrong) < len(probes):
         again = _solve(wrong, i, names)
         if again[0].unexplained < best[0].unexplained:
-            rest = [p for p in probes if not any(p is w for w in wrong) and _would_show(again[0], p, i)]
-            conditional = triggers([p.problem for p in wrong], [p.problem for p in rest])
+            conditional = _when(wrong, [p for p in probes if _would_show(again[0], p, i)])
             if conditional or len(wrong) > FEWEST:
                 best, when = again, conditional or ("the problem has something that is not known",)
     chosen = best[0]
     if chosen.unexplained == len(names):
         for guess in (_weighed, _left_out, _demoted):
             if (explanation := guess(wrong, i, names)) is not None:
-                rest = [p.problem for p in probes if not any(p is w for w in wrong)]
-                found.append(replace(explanation, when=triggers([p.problem for p in wrong], rest)))
+                found.append(replace(explanation, when=_when(wrong, probes)))
                 return
     for name, form in chosen.forms.items():
         if form is None:
             bad = [p for p in wrong if not _fits(_default(p, name, i, p.dz[i]), p, name)]
             left_out = _left_out(bad, i, [name]) if len(bad) >= FEWEST else None
-            rest = [p.problem for p in probes if not any(p is b for b in bad)]
-            common = triggers([p.problem for p in bad], rest)
             if left_out is not None:
-                found.append(replace(left_out, when=common))
+                found.append(replace(left_out, when=_when(bad, probes)))
             else:
-                unexplained[name] = common
+                unexplained[name] = _when(bad, probes)
     if chosen.unexplained == len(names):
         return
     for p in wrong if when else probes:
@@ -209,10 +216,10 @@ def _stage(
     for form in chosen.of_dz:
         if "updated already" in form.algebra:  # the one form that the penalty reaches through W
             for name in names:
-                accepted[name] = lambda p, q, form=form, name=name: _of_updated(p, q, i, form, name)
+                accepted[name] = functools.partial(_of_updated, i=i, form=form, name=name)
 
 
-def _of_updated(p: Probe, q: Forward, i: int, form: Form, name: str) -> Array:
+def _of_updated(p: Probe, q: Forward, *, i: int, form: Form, name: str) -> Array:
     u = p.dz[i + 1]
     return _default(p, name, i, form.of(q, i, u, u @ q.W(i + 1).T))
 
@@ -225,7 +232,7 @@ def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...]
     """Yield forms for dz_i, and a function that gives it on a probe, the right one first."""
     if i == probes[0].q.depth:
         for form in SCORES:
-            yield (form,), lambda p, form=form: _quietly(form.of, p.q)
+            yield (form,), functools.partial(_of_scores, form=form)
         return
     upstreams = [lambda p: p.dz[i + 1]]
     if any(p.dz[i + 1] is not p.right[i + 1] for p in probes):
@@ -235,7 +242,7 @@ def _options(probes: Sequence[Probe], i: int) -> Iterator[tuple[tuple[Form, ...]
         def of(p: Probe, form: Form = form, upstream: Any = upstream) -> Array:
             u = upstream(p)
             p.without.dh = p.q.dh = u @ p.q.W(i + 1).T  # type: ignore[attr-defined]
-            return _quietly(form.of, p.without, i, u, p.q.dh)  # type: ignore[attr-defined]
+            return np.asarray(form.of(p.without, i, u, p.q.dh))  # type: ignore[attr-defined]
 
         yield (form,), of
 
@@ -248,6 +255,14 @@ _FACTORS: tuple[tuple[str, str, Callable[[Forward], float]], ...] = (
     ("factor-wrong", "times 2", lambda q: 2.0),
     ("factor-wrong", "times ½", lambda q: 0.5),
 )
+
+
+def _of_scores(p: Probe, *, form: Form) -> Array:
+    return np.asarray(form.of(p.q))
+
+
+def _scaled(p: Probe, *, dz: Callable[[Probe], Array], factor: Callable[[Forward], float]) -> Array:
+    return factor(p.q) * dz(p)
 
 
 def _solve(probes: Sequence[Probe], i: int, names: Sequence[str]) -> list[_Solution]:
@@ -263,11 +278,16 @@ def _solve(probes: Sequence[Probe], i: int, names: Sequence[str]) -> list[_Solut
             for cause, how, factor in _FACTORS:
                 if forms[0].cause not in ("", cause):
                     extra = Form(cause, f"the same {how}", forms[0].of)
-                    twice.append(
-                        _solution(probes, i, names, (*forms, extra), lambda p, f=factor, dz=dz: f(p.q) * dz(p))
-                    )
+                    scaled = functools.partial(_scaled, dz=dz, factor=factor)
+                    twice.append(_solution(probes, i, names, (*forms, extra), scaled))
         best = _best([*best, *twice])
     return best
+
+
+def _when(wrong: Sequence[Probe], probes: Sequence[Probe]) -> tuple[str, ...]:
+    """Return what the probes that are wrong have in common, and the others have not."""
+    rest = [p.problem for p in probes if not any(p is w for w in wrong)]
+    return triggers([p.problem for p in wrong], rest)
 
 
 def _would_show(solution: _Solution, p: Probe, i: int) -> bool:
@@ -311,25 +331,17 @@ def _apply(form: Form, p: Probe, name: str, i: int, dz: Array) -> Array:
         p.q.dh = p.dz[i + 1] @ p.q.W(i + 1).T  # type: ignore[attr-defined]
     if form.cause == "gradient-missing" and np.any(p.data[name]):
         return np.array(np.nan)  # what is not there is exactly 0; a sum over everything is 0 but for rounding
-    return _quietly(form.of, p.q, i, p.q.h[i - 1], dz) if name.startswith("W") else _quietly(form.of, p.q, i, dz)
-
-
-def _quietly(f: Callable[..., Any], *args: Any) -> Array:
-    with np.errstate(all="ignore"):
-        return np.asarray(f(*args))
+    return np.asarray(form.of(p.q, i, p.q.h[i - 1], dz) if name.startswith("W") else form.of(p.q, i, dz))
 
 
 def _fits(value: Array, p: Probe, name: str) -> bool:
     given = p.data[name]
-    if value.shape != given.shape:
-        return False
-    return _close(value, given, _default(p, name, int(name[1:]), p.right[int(name[1:])]))
+    return value.shape == given.shape and bool((np.abs(value - given) <= TOLERANCE * p.scale[name]).all())
 
 
 def _close(a: Any, b: Any, right: Any = 0.0, tolerance: float = TOLERANCE) -> bool:
-    with np.errstate(all="ignore"):
-        scale = max(np.max(np.abs(a), initial=0), np.max(np.abs(b), initial=0), np.max(np.abs(right), initial=0))
-        return bool(np.all(np.abs(np.subtract(a, b)) <= tolerance * scale))
+    scale = max(np.max(np.abs(a), initial=0), np.max(np.abs(b), initial=0), np.max(np.abs(right), initial=0))
+    return bool(np.all(np.abs(np.subtract(a, b)) <= tolerance * scale))
 
 
 # ------------------------------------------------------------------------------------- what no form of the table is
@@ -352,7 +364,7 @@ def _weighed(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanatio
         w = np.linalg.lstsq(A, b, rcond=None)[0]
         if not _close(A @ w, b, tolerance=2.0**-36):
             return None
-        weighed.append((p, np.round(w, 9)))
+        weighed.append((p, w))
     if len(weighed) <= FEWEST:
         return None
     weights = [w for _, w in weighed]
@@ -366,7 +378,7 @@ def _weighed(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanatio
         if np.ptp([w[0] for w in weights]) < 1e-8:
             cause = "factor-wrong"
         elif np.ptp(norms) < 1e-8 * norms[0]:
-            cause, algebra = "clipped", f"the norm of all gradients together is cut to {norms[0]:.6g}"
+            cause, algebra = "clipped", f"the norm of all gradients is cut to {norms[0]:.6g}"
         elif np.all(np.abs(counts - np.round(counts)) < 1e-6):
             cause = "wrong-divisor"
         else:
@@ -395,9 +407,8 @@ def _left_out(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanati
 def _demoted(wrong: Sequence[Probe], i: int, names: Sequence[str]) -> Explanation | None:
     """Explain what is wrong by a narrower dtype, if every number that came back is one of it."""
     for dtype in (np.float16, np.float32):
-        with np.errstate(over="ignore"):
-            if all(np.all(p.data[name] == p.data[name].astype(dtype)) for p in wrong for name in names):
-                return Explanation("dtype-demoted", f"every entry is a {np.dtype(dtype)}", tuple(names), len(wrong))
+        if all(np.all(p.data[name] == p.data[name].astype(dtype)) for p in wrong for name in names):
+            return Explanation("dtype-demoted", f"every entry is a {np.dtype(dtype)}", tuple(names), len(wrong))
     return None
 
 
@@ -429,8 +440,7 @@ def _penalty(
     for group in (probes, wrong):
         for form in PENALTIES:
             if form.cause and all(fits(p, form.of(p.q, name)) for p in group):
-                rest = [p.problem for p in probes if not any(p is w for w in wrong)]
-                when = triggers([p.problem for p in wrong], rest) if group is wrong and rest else ()
+                when = _when(wrong, probes) if group is wrong else ()
                 shown = (
                     form.algebra.replace("W", name) if name.startswith("W") else form.algebra.replace(" b", f" {name}")
                 )
@@ -466,8 +476,7 @@ def _loss(probes: Sequence[Probe]) -> list[Explanation]:
     ):
 
         def fits(form: Form, p: Probe, given: Callable[[Probe], float] = given) -> bool:
-            with np.errstate(all="ignore"):
-                return _close(form.of(p.q), given(p), p.loss)
+            return _close(form.of(p.q), given(p), p.loss)
 
         wrong = [p for p in probes if not fits(table[0], p)]
         if len(wrong) < FEWEST:

@@ -92,20 +92,20 @@ def softmax(s: Array, axis: int | None) -> Array:
 
 def _labels(q: Forward, y: Array) -> Array:
     """Return ds where the labels are y."""
-    return (q.p - np.eye(q.C)[y]) * q.weight
+    return np.asarray((q.p - np.eye(q.C)[y]) * q.weight)
 
 
 def _kept(q: Forward, keep: Array) -> Array:
     """Return ds of the examples that are kept."""
-    return _ds(q) * keep[:, None]
+    return np.asarray(_ds(q) * keep[:, None])
 
 
-def _divided(q: Forward, count: float) -> Array:
-    return (q.p - q.onehot) / max(count, 1)
+def _divided(q: Forward, count: Any) -> Array:
+    return np.asarray((q.p - q.onehot) / max(count, 1))
 
 
 def _ds(q: Forward) -> Array:
-    return (q.p - q.onehot) * q.weight
+    return np.asarray((q.p - q.onehot) * q.weight)
 
 
 def _rounded(a: Array, dtype: type) -> Array:
@@ -119,7 +119,7 @@ def _through_softmax(q: Forward, dp: Array) -> Array:
 
 
 def _p_y(q: Forward) -> Array:
-    return q.p[q.rows, q.y][:, None]
+    return np.asarray(q.p[q.rows, q.y][:, None])
 
 
 def _block(n: int, size: int) -> int:

@@ -87,6 +87,7 @@ def _forms_of_rule(look: Any, name: str) -> Iterator[tuple[str, str, Array]]:
     yield from _whole(look, name, len(first) if first.ndim else 1)
     kind = "" if problem.truth is not None else problem.name
     conventions = Conventions()
+    q: Any
     if kind == "affine":
         q = SimpleNamespace(
             N=len(first), depth=1, conventions=conventions, z={1: first @ problem.args[1]}, h={0: first}, slope={}

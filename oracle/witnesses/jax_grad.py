@@ -69,9 +69,10 @@ def _network(problem: NetworkProblem) -> Testimony:
 
 def _loss(problem: NetworkProblem) -> Testimony:
     """Testify of somebody's own loss, of which nobody knows how it could be padded."""
+    truth: Any = problem.truth
 
     def value_and_grad(params: Any, X: Any, y: Any, reg: Any) -> Any:
-        value, grads = jax.value_and_grad(problem.truth)(params, X, y, reg)
+        value, grads = jax.value_and_grad(truth)(params, X, y, reg)
         return {"loss": value, **grads}
 
     like = {"loss": np.zeros(()), **problem.params}
