@@ -1,0 +1,157 @@
+"""Somebody else's code can do anything, and gets a verdict: never a traceback, never a hang."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import oracle
+from handgrad import two_layer
+
+right = two_layer.loss_and_grad
+
+
+def check(candidate, **options):
+    return oracle.check(candidate, "two_layer", examples=20, **options)
+
+
+def raises(params, X, y, reg):
+    raise KeyError("W3")
+
+
+def raises_for_one_row(params, X, y, reg):
+    if len(X) == 1:
+        raise IndexError("tuple index out of range")
+    return right(params, X, y, reg)
+
+
+def exits(params, X, y, reg):
+    sys.exit("done")
+
+
+def hangs(params, X, y, reg):
+    while True:
+        try:
+            time.sleep(0.01)
+        except Exception:
+            continue
+
+
+def nan(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, {name: g * np.nan for name, g in grads.items()}
+
+
+def strings(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, {name: "0.5" for name in grads}
+
+
+def nothing(params, X, y, reg):
+    return None
+
+
+def loss_alone(params, X, y, reg):
+    return right(params, X, y, reg)[0]
+
+
+def other_keys(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, {f"d{name}": g for name, g in grads.items()}
+
+
+def a_list(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, list(grads.values())
+
+
+def no_W1(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, {**grads, "W1": None}
+
+
+def ragged(params, X, y, reg):
+    loss, grads = right(params, X, y, reg)
+    return loss, {**grads, "W1": [[1.0], [1.0, 2.0]]}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "cause", "said"),
+    [
+        (raises, "raises", "it raises KeyError: 'W3'"),
+        (raises_for_one_row, "raises", "it raises IndexError: tuple index out of range"),
+        (exits, "raises", "it raises SystemExit: done"),
+        (strings, "not-an-answer", "W1 is a str, expected real numbers"),
+        (nothing, "not-an-answer", "it returns a NoneType, expected (loss, grads)"),
+        (loss_alone, "not-an-answer", "it returns a float64, expected (loss, grads)"),
+        (other_keys, "not-an-answer", "its gradients are 'dW1', 'db1', 'dW2', 'db2', expected W1, b1, W2, b2"),
+        (a_list, "not-an-answer", "its gradients are a list, expected a dict of W1, b1, W2, b2: oracle.adapt"),
+        (no_W1, "gradient-missing", "W1 is missing"),
+        (ragged, "not-an-answer", "W1 is a list that makes no array"),
+    ],
+)
+def test_what_a_candidate_does_is_said_in_a_line(candidate, cause, said):
+    verdict = check(candidate)
+
+    assert not verdict.ok
+    assert verdict.causes == (cause,)
+    assert said in str(verdict)
+
+
+def test_an_error_on_some_problems_comes_with_what_they_share():
+    verdict = check(raises_for_one_row)
+
+    assert verdict.when == ("N = 1",)
+
+
+def test_what_does_not_return_is_left_behind_after_the_time_limit():
+    started = time.perf_counter()
+
+    verdict = check(hangs, time_limit=0.3)
+
+    assert verdict.causes == ("hangs",)
+    assert "it did not return within 0.3 seconds" in str(verdict)
+    assert time.perf_counter() - started < 30
+
+
+def test_nan_is_wrong_and_not_called_an_overflow():
+    verdict = check(nan)
+
+    assert not verdict.ok
+    assert "overflow" not in verdict.causes
+
+
+def test_what_it_prints_is_kept_back_and_counted(capsys):
+    def prints(params, X, y, reg):
+        print("x" * 100_000)
+        return right(params, X, y, reg)
+
+    verdict = check(prints)
+
+    assert verdict.ok
+    assert any(remark.startswith("it printed ") for remark in verdict.remarks)
+    assert "x" * 100 not in capsys.readouterr().out
+    assert len(str(verdict)) < 3000
+
+
+def test_warnings_of_the_candidate_are_its_own_affair(recwarn):
+    def warns(params, X, y, reg):
+        np.divide(1.0, np.zeros(1))
+        return right(params, X, y, reg)
+
+    assert check(warns).ok
+    assert not recwarn.list
+
+
+def test_arguments_stay_the_users_own():
+    drawn = []
+
+    def writes(params, X, y, reg):
+        drawn.append(X)
+        X *= 0
+        return right(params, X, y, reg)
+
+    verdict = check(writes)
+
+    assert verdict.causes == ("argument-mutated",)
