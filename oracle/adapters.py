@@ -77,8 +77,8 @@ def as_network(f: Any) -> Callable[..., Any]:
 
         def by_torch(params: Mapping[str, Any], X: Any, y: Any, reg: float) -> Any:
             torch = sys.modules["torch"]
-            leaves = [torch.tensor(a, requires_grad=True) for a in params.values()]
-            loss: Any = f.apply(*leaves, torch.tensor(X), torch.tensor(y.astype(np.int64)), reg)
+            leaves = [torch.tensor(a.copy(), requires_grad=True) for a in params.values()]  # no negative strides there
+            loss: Any = f.apply(*leaves, torch.tensor(X.copy()), torch.tensor(y.astype(np.int64)), reg)
             loss.backward()
             return loss, dict(zip(params, (a.grad for a in leaves)))
 
@@ -98,9 +98,10 @@ def as_rule(f: Any) -> Callable[..., Any]:
 
         def by_torch(*args: Any, **kwargs: Any) -> Any:
             torch = sys.modules["torch"]
-            leaves = [torch.tensor(a, requires_grad=True) for a in args]
-            value = f.apply(*leaves, *(torch.tensor(v) if isinstance(v, np.ndarray) else v for v in kwargs.values()))
-            return value, lambda dvalue: torch.autograd.grad(value, leaves, torch.tensor(dvalue))
+            leaves = [torch.tensor(a.copy(), requires_grad=True) for a in args]  # no negative strides there
+            rest = (torch.tensor(v.copy()) if isinstance(v, np.ndarray) else v for v in kwargs.values())
+            value = f.apply(*leaves, *rest)
+            return value, lambda dvalue: torch.autograd.grad(value, leaves, torch.tensor(dvalue.copy()))
 
         return by_torch
     if _is_custom_vjp(f):

@@ -75,7 +75,11 @@ class Runner:
             self._thread = threading.Thread(target=context.run, args=(_work, *work), daemon=True)
             self._thread.start()
         output = _Output()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        with (
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
+            warnings.catch_warnings(action="ignore"),  # the filters are all threads', and nothing else runs now
+        ):
             self._tasks.put(problem)
             try:
                 returned, error = self._results.get(timeout=self.time_limit)
@@ -104,8 +108,7 @@ class _Output(io.TextIOBase):
 
 
 def _work(ask: Callable[[Any], Any], tasks: Any, results: Any) -> None:
-    with contextlib.suppress(_Stop), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with contextlib.suppress(_Stop):
         while (problem := tasks.get()) is not None:
             try:
                 results.put((ask(problem), None))

@@ -40,7 +40,8 @@ def check(
         return a dict of intermediates as a third: then the verdict says which stage is wrong first. A
         ``torch.autograd.Function`` or ``jax.custom_vjp`` of the loss can be handed in as it is.
     truth : str or callable
-        The name of a network in ``handgrad.NETWORKS``, or any ``loss(params, X, y, reg)`` that JAX can differentiate.
+        The name of a network in ``handgrad.NETWORKS``, or any ``loss(params, X, y, reg)`` that JAX can differentiate;
+        the name of a rule in ``handgrad.RULES`` leads to :func:`check_rule`.
     examples : int
         How many problems are drawn, 1 or more.
     seed : int or None
@@ -81,6 +82,8 @@ def check(
     ----------
     ``docs/check.md``.
     """
+    if isinstance(truth, str) and truth in TWINS:
+        return check_rule(candidate, truth, examples=examples, seed=seed, time_limit=time_limit)
     ask = as_network(candidate)
     if examples < 1:
         raise ValueError(f"examples expected 1 or more, given {examples}")
@@ -90,7 +93,7 @@ def check(
     under = Conventions() if conventions is None else conventions
     if isinstance(truth, str):
         if truth not in handgrad.NETWORKS:
-            raise ValueError(f"truth expected one of {', '.join(handgrad.NETWORKS)}, given {truth!r}")
+            raise ValueError(f"truth expected one of {', '.join((*handgrad.NETWORKS, *TWINS))}, given {truth!r}")
         if truth == "mlp" and activation is None and problems is None:
             raise ValueError("truth 'mlp' needs activation=, a name for each hidden layer, as ('tanh', 'relu')")
         name, loss = truth, None
@@ -166,7 +169,7 @@ def check_rule(
         if truth not in TWINS:
             raise ValueError(f"truth expected one of {', '.join(TWINS)}, given {truth!r}")
         name, function = truth, None
-        strategy: st.SearchStrategy[RuleProblem] = rule_problems(truth)
+        strategy: st.SearchStrategy[RuleProblem] = rule_problems(truth, large=True)
     elif callable(truth):
         if not arguments:
             raise ValueError("a function of your own needs examples of its arguments: check_rule(rule, f, x, W)")
@@ -210,9 +213,9 @@ def problems(
 ) -> st.SearchStrategy[NetworkProblem]:
     """Return a Hypothesis strategy for problems: parameters, data, labels and a regularisation strength.
 
-    They have what exposes the rare mistakes: every dimension from 1 up, equal and distinct ones; exact zeros and ties;
-    large scores; labels of any integer dtype; arrays in any order in memory. They shrink to small integers and small
-    dimensions.
+    They have what exposes the rare mistakes: every dimension from 1 to 8, equal and distinct ones, at times one of up
+    to 40; exact zeros and ties; large scores; labels of any integer dtype; arrays in any order in memory. They shrink
+    to small integers and small dimensions.
 
     Parameters
     ----------
@@ -253,7 +256,7 @@ def problems(
 
 
 def _drawn(network: str, dtype: Any, activation: Sequence[str] | None) -> st.SearchStrategy[NetworkProblem]:
-    return network_problems(network, dtype, tuple(activation) if activation is not None else None)
+    return network_problems(network, dtype, tuple(activation) if activation is not None else None, large=True)
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""Every problem padded to one shape: ``jax.jit`` compiles for tenths of a second for each new one.
+"""Every problem padded to one shape, or two: ``jax.jit`` compiles for tenths of a second for each new one.
 
 Padding does not change what is real: a row that does not count has weight 0, a class that does not exist has the score
 −∞, and zeros elsewhere add nothing. What lies in the padding is cut off again.
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ["arguments_of", "dimensions_of", "pad", "pad_network", "pad_rule", "unpad"]
 
-_SMALLEST = 8
+#: What all dimensions of a problem are padded to: the first that holds the largest, or a power of two beyond.
+_SMALL, _LARGE = 8, 64
 
 
 @functools.cache
@@ -32,33 +33,35 @@ def pad_rule(
     twin: Callable[..., Any], args: tuple[NDArray[Any], ...], kwargs: Mapping[str, Any], cotangent: NDArray[Any]
 ) -> tuple[tuple[NDArray[Any], ...], dict[str, Any], NDArray[Any]]:
     """Return a rule's arguments, keywords and cotangent padded, with ``where`` added for a twin that takes it."""
+    size = _size(*args, cotangent)
     padded = []
     for a, (dims, fill) in zip(args, _annotations(twin).values()):
-        padded.append(pad(a))
+        padded.append(pad(a, size))
         for axis, d in enumerate(dims):
             if d in fill:  # in the real rows only: a padded row stays finite
                 where = [slice(n) for n in a.shape]
                 where[axis] = slice(a.shape[axis], None)
                 padded[-1][tuple(where)] = fill[d]
-    kwargs = {k: pad(v) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
+    kwargs = {k: pad(v, size) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
     if "where" in twin.__annotations__:
-        kwargs["where"] = _mask(args[0].shape[0])
-    return tuple(padded), kwargs, pad(cotangent)
+        kwargs["where"] = np.arange(size) < args[0].shape[0]
+    return tuple(padded), kwargs, pad(cotangent, size)
 
 
 def pad_network(
     params: Mapping[str, NDArray[Any]], X: NDArray[Any], y: NDArray[Any]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return a network's parameters, data and labels padded, and the mask of the rows that count."""
-    padded = {name: pad(a) for name, a in params.items()}
+    size = _size(X, *params.values())
+    padded = {name: pad(a, size) for name, a in params.items()}
     last = f"b{len(params) // 2}"
     padded[last][params[last].shape[0] :] = -np.inf
-    return padded, pad(X), pad(y), _mask(X.shape[0])
+    return padded, pad(X, size), pad(y, size), np.arange(size) < X.shape[0]
 
 
-def pad(a: NDArray[Any]) -> NDArray[Any]:
-    """Return ``a`` with zeros behind it, each dimension up to the next power of two from 8."""
-    padded = np.zeros([_up(n) for n in a.shape], a.dtype)
+def pad(a: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return ``a`` with zeros behind it, each dimension up to ``size``."""
+    padded = np.zeros([size] * a.ndim, a.dtype)
     padded[tuple(slice(n) for n in a.shape)] = a
     return padded
 
@@ -77,9 +80,6 @@ def _annotations(twin: Callable[..., Any]) -> dict[str, tuple[tuple[str, ...], d
     return {name: (tuple(m[0].split()), m[1] if len(m) > 1 else {}) for name, m in found.items()}
 
 
-def _mask(N: int) -> NDArray[np.bool_]:
-    return np.arange(_up(N)) < N
-
-
-def _up(n: int) -> int:
-    return max(_SMALLEST, 1 << (n - 1).bit_length())
+def _size(*arrays: NDArray[Any]) -> int:
+    largest = max((n for a in arrays for n in a.shape), default=1)
+    return _SMALL if largest <= _SMALL else max(_LARGE, 1 << (largest - 1).bit_length())

@@ -22,6 +22,8 @@ from oracle.padding import arguments_of, dimensions_of
 __all__ = ["ACTIVATIONS_OF_MLP", "NetworkProblem", "RuleProblem", "copied", "network_problems", "rule_problems"]
 
 LARGEST = 8
+#: A dimension that is larger still, if one is wanted: code that goes in blocks is wrong behind the last whole one.
+LARGE = (9, 17, 33, 40)
 
 #: The hidden activations that a drawn mlp has: every activation, every depth from one affine map to four.
 ACTIVATIONS_OF_MLP: tuple[tuple[str, ...], ...] = (
@@ -55,11 +57,13 @@ _FEATURES = (
 # have one draw in the place of another, and of 200 problems only a sixth are new.
 _DTYPES = st.sampled_from((np.float64, np.float32))
 _KINDS_OF_SIZES = st.sampled_from(("any", "equal", "distinct"))
+_KINDS_WITH_LARGE = st.sampled_from(("any",) * 4 + ("equal",) * 4 + ("distinct",) * 3 + ("one large",))
 _SEEDS = st.integers(0, 2**32 - 1)
 _STRENGTHS = st.sampled_from(_REGS)
 _NETWORK_SCALES = st.sampled_from(SCALES)
 _RULE_SCALES = st.sampled_from((*SCALES, "ten thousands", "tails"))
 _COTANGENT_SCALES = st.sampled_from(("integers", "ordinary", "tens"))
+_LARGE = st.sampled_from([(i, n) for i in range(4) for n in LARGE])
 _LAYOUTS = st.sampled_from(("C", "mixed"))
 _MULTIPLES = st.sampled_from((1.0, 0.5, 2.0))
 _HIDDEN = st.sampled_from(ACTIVATIONS_OF_MLP)
@@ -119,12 +123,12 @@ class NetworkProblem:
 
 
 @st.composite
-def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None) -> RuleProblem:
-    """Draw a problem for the rule ``name``, float32 or float64 unless a dtype is given."""
+def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None, *, large: bool = False) -> RuleProblem:
+    """Draw a problem for a rule, float32 or float64 unless a dtype is given, and at times one that is ``large``."""
     dtype = draw(_DTYPES) if dtype is None else dtype
     twin = twins.RULES[name]
     dimensions = dimensions_of(twin)
-    sizes = _sizes(draw, sorted({d for dims in dimensions.values() for d in dims}))
+    sizes = _sizes(draw, sorted({d for dims in dimensions.values() for d in dims}), large)
     scale = draw(_RULE_SCALES)
     layout = draw(_LAYOUTS)
     rng = np.random.default_rng(draw(_SEEDS))
@@ -149,9 +153,9 @@ def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None) -> RuleProblem:
 
 @st.composite
 def network_problems(
-    draw: st.DrawFn, name: str, dtype: Any = None, activation: Sequence[str] | None = None
+    draw: st.DrawFn, name: str, dtype: Any = None, activation: Sequence[str] | None = None, *, large: bool = False
 ) -> NetworkProblem:
-    """Draw a problem for the network ``name``, float32 or float64 unless a dtype is given."""
+    """Draw a problem for a network, float32 or float64 unless a dtype is given, and at times one that is ``large``."""
     dtype = draw(_DTYPES) if dtype is None else dtype
     kwargs: dict[str, Any] = {}
     depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3}.get(name, 0)
@@ -159,7 +163,7 @@ def network_problems(
         chosen = draw(_HIDDEN) if activation is None else tuple(activation)
         kwargs["activation"] = chosen
         depth = len(chosen) + 1
-    sizes = _sizes(draw, ["N", "D", *(f"H{i}" for i in range(1, depth)), "C"])
+    sizes = _sizes(draw, ["N", "D", *(f"H{i}" for i in range(1, depth)), "C"], large)
     N, *widths = sizes.values()
     scale = draw(_NETWORK_SCALES)
     reg = float(dtype(draw(_STRENGTHS)))
@@ -183,15 +187,18 @@ def network_problems(
     )
 
 
-def _sizes(draw: st.DrawFn, names: Sequence[str]) -> dict[str, int]:
-    """Draw dimensions from 1 up: independent ones, or all equal, which hides a transpose, or all distinct."""
+def _sizes(draw: st.DrawFn, names: Sequence[str], large: bool) -> dict[str, int]:
+    """Draw dimensions from 1 up: independent ones; all equal, which hides a transpose; all distinct; or one large."""
     sizes = dict(draw(_size(name)) for name in names)
-    kind = draw(_KINDS_OF_SIZES)
+    kind = draw(_KINDS_WITH_LARGE if large else _KINDS_OF_SIZES)
     if kind == "equal":
         return dict.fromkeys(names, sizes[names[0]])
     if kind == "distinct":
         left = list(range(1, LARGEST + 1))
         return {name: left.pop(min(size, len(left)) - 1) for name, size in sizes.items()}
+    if kind == "one large":
+        which, size = draw(_LARGE)
+        sizes[names[which % len(names)]] = size
     return sizes
 
 

@@ -42,24 +42,20 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import handgrad
-    from oracle import Conventions, check, check_rule
+    from oracle import Conventions, check
 
     try:
         candidate = _load(options.candidate)
         truth = _load(options.against) if ":" in options.against else options.against
-        if truth in handgrad.RULES:
-            verdict = check_rule(candidate, truth, examples=options.examples, seed=options.seed)
-        else:
-            conventions = Conventions(not options.sum, not options.no_half, options.penalise_biases)
-            verdict = check(
-                candidate,
-                truth,
-                examples=options.examples,
-                seed=options.seed,
-                activation=options.activation,
-                conventions=None if conventions == Conventions() else conventions,
-            )
+        conventions = Conventions(not options.sum, not options.no_half, options.penalise_biases)
+        verdict = check(
+            candidate,
+            truth,
+            examples=options.examples,
+            seed=options.seed,
+            activation=options.activation,
+            conventions=None if conventions == Conventions() else conventions,
+        )
         if options.html:
             verdict.to_html(options.html)
     except (ImportError, OSError, TypeError, ValueError) as error:

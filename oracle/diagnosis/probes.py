@@ -25,6 +25,7 @@ _KINDS = (
     *("sure",) * 5,
     *("integers",) * 3,
     *("balanced",) * 3,
+    *("N = 11",) * 2,
 )
 
 
@@ -37,6 +38,8 @@ def probes(name: str, kwargs: Mapping[str, Any], conventions: Conventions, *, se
         N, *widths = map(int, sizes)  # N, D, H1, …, C
         if kind == "N = 1":
             N = 1
+        elif kind == "N = 11":
+            N = 11
         elif kind == "H = 1":
             widths[1:-1] = [1] * (depth - 1)
         elif kind == "all equal":

@@ -86,14 +86,14 @@ _compiled: dict[Any, Any] = {}
 def _testimony(
     key: tuple[Any, ...], f: Callable[..., Any], args: Any, dtype: np.dtype[Any], like: dict[str, NDArray[Any]]
 ) -> Testimony:
-    """Run ``f`` as it is, and perturbed, both in float64; it is compiled once for each key and padded shape.
+    """Run ``f`` as it is, and perturbed, both in float64; it is compiled once for each key, padded shape and dtype.
 
     What is said of a float32 problem is so exact that only the answer's own rounding remains between the two.
     """
     leaves, structure = jax.tree.flatten(args)
     leaves = [np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in leaves]
     wide = jax.tree.unflatten(structure, leaves)
-    key = (*key, *(a.shape for a in leaves))
+    key = (*key, *((a.shape, a.dtype) for a in leaves))
     if key not in _compiled:
         _compiled[key] = perturbed(f, *wide)
     expected, draws = _compiled[key](dtype, *wide)

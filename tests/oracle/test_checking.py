@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import oracle
-from handgrad import NETWORKS, mlp, three_layer, two_layer
+from handgrad import NETWORKS, RULES, mlp, three_layer, two_layer
 from oracle.diagnosis import VOCABULARY
 from oracle.twins import NETWORKS as TWINS
 
@@ -108,7 +108,7 @@ def test_a_mistake_is_found_in_each_layer_of_a_deep_network():
         ds = (p / p.sum(1, keepdims=True) - np.eye(s.shape[1], dtype=s.dtype)[y]) / s.dtype.type(len(X))
         dz1 = (ds @ params["W3"].T * (z2 > 0)) @ params["W2"].T
         reg = params["W1"].dtype.type(reg)
-        return loss, {**grads, "W1": X.astype(s.dtype).T @ dz1 + reg * params["W1"], "b1": dz1.sum(0)}
+        return loss, {**grads, "W1": X.T @ dz1 + reg * params["W1"], "b1": dz1.sum(0)}
 
     verdict = oracle.check(no_mask, "three_layer")
 
@@ -166,7 +166,7 @@ def test_the_first_wrong_stage_is_named():
         dz1 = ds @ params["W2"].T * (z1 > 0)
         reg = s.dtype.type(reg)
         grads = {
-            "W1": X.astype(s.dtype).T @ dz1 + reg * params["W1"],
+            "W1": X.T @ dz1 + reg * params["W1"],
             "b1": dz1.sum(0),
             "W2": h.T @ ds + reg * params["W2"],
             "b2": ds.sum(0),
@@ -193,6 +193,21 @@ def test_a_textbook_formula_that_cancels_is_a_remark_and_no_mistake():
     assert verdict.ok
     assert any("p_y − 1 cancels" in remark for remark in verdict.remarks)
     assert oracle.check(right, "two_layer").remarks == ()
+
+
+def test_what_numpy_promotes_is_a_remark_and_no_mistake():
+    def in_doubles(params, X, y, reg):
+        loss, grads = right(params, X, y, reg)
+        return loss, {name: g.astype(np.result_type(X, g)) for name, g in grads.items()}
+
+    verdict = oracle.check(in_doubles, "two_layer")
+
+    assert verdict.ok
+    assert any("for an integer X and float32 parameters" in remark for remark in verdict.remarks)
+
+
+def test_a_rule_by_name_is_a_truth():
+    assert oracle.check(RULES["tanh"], "tanh", examples=30).ok
 
 
 def own_loss(params, X, y, reg):
@@ -236,9 +251,10 @@ def test_the_same_seed_gives_the_same_verdict():
     first, second = (oracle.check(changed(b1=lambda g, *_: 2 * g), "two_layer", seed=7) for _ in range(2))
 
     assert str(first).splitlines()[1:] == str(second).splitlines()[1:]
-    assert oracle.check(right, "two_layer", seed=None, examples=2).seed != oracle.check(
-        right, "two_layer", seed=None, examples=2
-    ).seed
+    assert (
+        oracle.check(right, "two_layer", seed=None, examples=2).seed
+        != oracle.check(right, "two_layer", seed=None, examples=2).seed
+    )
 
 
 def test_the_verdict_as_json_has_all_that_it_says():
@@ -280,7 +296,7 @@ def test_what_makes_no_sense_is_refused(arguments, options, error, message):
 
 
 def test_a_rule_needs_a_name_or_examples():
-    with pytest.raises(ValueError, match="truth expected one of affine, .*, given 'rely'"):
+    with pytest.raises(ValueError, match=r"truth expected one of affine, .*, given 'rely'"):
         oracle.check_rule(right, "rely")
     with pytest.raises(ValueError, match="needs examples of its arguments"):
         oracle.check_rule(right, jnp.tanh)

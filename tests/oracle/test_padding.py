@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle import twins
-from oracle.padding import dimensions_of, pad, unpad
+from oracle.padding import dimensions_of, pad, pad_network, unpad
 from oracle.strategies import network_problems, rule_problems
 from oracle.witnesses import jax_grad
 
 
-def test_each_dimension_goes_up_to_a_power_of_two_from_eight():
-    assert [pad(np.ones((n, 3))).shape for n in (1, 8, 9, 100)] == [(8, 8), (8, 8), (16, 8), (128, 8)]
+def test_all_dimensions_of_a_problem_go_up_to_one_size():
+    params = {"W1": np.ones((3, 2)), "b1": np.ones(2)}
+    padded = [pad_network(params, np.ones((n, 3)), np.zeros(n, int)) for n in (1, 8, 9, 100)]
+    assert [X.shape for _, X, _, _ in padded] == [(8, 8), (8, 8), (64, 64), (128, 128)]
     a = np.arange(6.0).reshape(2, 3)
-    assert pad(a).sum() == a.sum()
-    np.testing.assert_array_equal(unpad(pad(a), a), a)
+    assert pad(a, 8).sum() == a.sum()
+    np.testing.assert_array_equal(unpad(pad(a, 8), a), a)
 
 
 @pytest.mark.parametrize("name", twins.RULES)

@@ -17,6 +17,8 @@ CASES = {
     "a single hidden unit, several examples": lambda p: p.params["b1"].size == 1 < len(p.X),
     "all dimensions equal": lambda p: len({*p.X.shape, *p.params["W2"].shape}) == 1 < len(p.X),
     "all dimensions different": lambda p: len({*p.X.shape, *p.params["W2"].shape}) == 4,
+    "more examples than a block of 32": lambda p: len(p.X) > 32,
+    "more hidden units than a block of 8": lambda p: p.params["b1"].size > 8,
     "an odd number of examples": lambda p: len(p.X) % 2 == 1 < len(p.X),
     "no penalty": lambda p: p.reg == 0,
     "a tiny penalty": lambda p: 0 < p.reg < 1e-6,
@@ -47,7 +49,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_case_is_drawn(case):
-    find(network_problems("two_layer"), CASES[case], settings=unshrunk)
+    find(network_problems("two_layer", large=True), CASES[case], settings=unshrunk)
 
 
 @pytest.mark.parametrize("name", RULES)
