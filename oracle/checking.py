@@ -45,7 +45,8 @@ def check(
     examples : int
         How many problems are drawn, 1 or more.
     seed : int or None
-        The same seed draws the same problems; None draws new ones each time.
+        The same seed draws the same problems, as long as the same modules are loaded, of whose constants Hypothesis
+        uses some; None draws new ones each time.
     dtypes : sequence of float32 and float64
         The parameters' dtypes.
     problems : hypothesis strategy, optional

@@ -117,7 +117,7 @@ class Investigation:
             len(failing),
             self.seed,
             0.0,
-            tuple(self._findings(failing, shown)) if shown else (),
+            tuple(self._findings(failing, shown, {"raises", *(e.cause for e in explanations)})) if shown else (),
             tuple(explanations),
             when,
             tuple(self._remarks(kinks, cancels)),
@@ -365,12 +365,12 @@ class Investigation:
             return ()
         return diagnosis.triggers(problems, [p.problem for p in passing])
 
-    def _findings(self, failing: list[_Look], shown: _Look) -> Iterable[Finding]:
+    def _findings(self, failing: list[_Look], shown: _Look, told: set[str]) -> Iterable[Finding]:
         numbers: dict[str, tuple[_Look, Comparison]] = {}
         for look in (shown, *failing):
             for c in look.wrong:
                 numbers.setdefault(c.name, (look, c))
-        breaches = {b.cause: b for look in (*failing[::-1], shown) for b in look.breaches}
+        breaches = {b.cause: b for look in (*failing[::-1], shown) for b in look.breaches if b.cause in told}
         for cause, b in breaches.items():
             count = sum(any(x.cause == cause for x in look.breaches) for look in failing)
             yield Finding(b.array, str(b), count)
