@@ -98,7 +98,7 @@ class Investigation:
         self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
         self.run = Runner(ask, time_limit=time_limit)
         self.hearings = 0
-        self.promotes = False
+        self.promotes = self.loses_digits = False
 
     def verdict(self) -> Verdict:
         """Draw the problems, look at the answers, and say what they mean."""
@@ -200,6 +200,11 @@ class Investigation:
             found = compare(arrays, truth, testimony.bound)
             self.hearings += not all(c.agrees for c in found)
             expected = {name: np.asarray(truth[name], float) for name in arrays}
+        if not all(c.agrees for c in found) and _is_known_network(problem):
+            spread = diagnosis.spread_of_scores(problem)
+            lenient = compare(arrays, expected, {name: testimony.bound[name] + spread[name] for name in arrays})
+            if all(c.agrees for c in lenient):
+                self.loses_digits, found = True, lenient
         return found, expected, testimony.bound
 
     def _misfits(self, problem: Problem, arrays: Arrays, like: Arrays) -> Iterator[Breach]:
@@ -392,6 +397,11 @@ class Investigation:
             yield (
                 "for an integer X and float32 parameters it returns float64, as NumPy promotes: X.astype(W1.dtype) "
                 "first is twice as fast"
+            )
+        if self.loses_digits:
+            yield (
+                "where scores are large it loses their last digits: shift each row by its maximum first, "
+                "t = s − max s, p = exp(t)/Σ exp(t)"
             )
         if self.run.printed:
             yield f"it printed {self.run.printed:,} characters, which are not shown"

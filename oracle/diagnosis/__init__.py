@@ -3,6 +3,7 @@
 from oracle.diagnosis.explanation import Explanation, explain, probe
 from oracle.diagnosis.power import Power, power
 from oracle.diagnosis.probes import probes
+from oracle.diagnosis.stability import spread_of_scores
 from oracle.diagnosis.stages import first_wrong_stage
 from oracle.diagnosis.triggers import triggers
 from oracle.diagnosis.vocabulary import VOCABULARY, Cause
@@ -17,5 +18,6 @@ __all__ = [
     "power",
     "probe",
     "probes",
+    "spread_of_scores",
     "triggers",
 ]

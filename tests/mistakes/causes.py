@@ -84,7 +84,6 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "hidden units after the fourth left out": ("gradient-missing",),
     "fourth class without a gradient": ("gradient-missing",),
     "epsilon added to p in the gradient": ("epsilon-added",),
-    "log-sum-exp that is not shifted": (),
     "one entry off by a billionth of itself": (),
     "float32 inside": ("dtype-demoted",),
     "answer remembered by its shape": ("stale-cache",),
