@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import hypothesis
 import numpy as np
@@ -443,7 +443,7 @@ class Investigation:
 # ---------------------------------------------------------------------------------------------------- about problems
 
 
-def _is_known_network(problem: Problem) -> bool:
+def _is_known_network(problem: Problem) -> TypeGuard[NetworkProblem]:
     return isinstance(problem, NetworkProblem) and problem.truth is None
 
 

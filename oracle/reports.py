@@ -98,7 +98,7 @@ def _page(v: Verdict) -> Iterator[str]:
         yield "</table>"
     maps = [f for f in v.findings if f.excess is not None and f.excess.ndim]
     if maps:
-        yield '<h2>Where: error over bound, on the smallest failing problem</h2><div class="maps">'
+        yield '<h2>Where: error over bound</h2><div class="maps">'
         yield from map(_figure, maps)
         yield "</div>"
     if v.snippet:

@@ -156,8 +156,9 @@ class Verdict:
             lines = [f"{self.name}: WRONG on {self.failed} of {self.problems} problems{seed}, {self.seconds:.1f} s"]
         shown = self.findings[:2]
         lines += [f"  {f}" for f in shown]
-        rest = {f.array or f.sentence: None for f in self.findings[2:]}
-        if rest := [what for what in rest if what not in {f.array for f in shown}]:
+        told = {f.array for f in shown}
+        rest = [what for what in dict.fromkeys(f.array or f.sentence for f in self.findings[2:]) if what not in told]
+        if rest:
             lines.append(f"  also wrong: {', '.join(rest)}")
         for e in self.explanations:
             lines += _wrapped(f"cause: {e.cause}", f"{VOCABULARY[e.cause].sentence} {_shown(e)}")

@@ -433,6 +433,11 @@ def _at_zero(q: Forward, i: int, dh: Array, slope: float) -> Array:
     return dh * np.where(q.z[i] == 0, slope, q.slope[i])
 
 
+def _mask_of_another(q: Forward, i: int, dh: Array) -> Array:
+    other = q.z[i % (q.depth - 1) + 1]
+    return other > 0 if q.depth > 2 and other.shape == dh.shape else q.slope[i]
+
+
 def _slope_of(name: str, z: Array) -> Array:
     with np.errstate(all="ignore"):
         return value_and_slope(name, z)[1]
@@ -477,9 +482,7 @@ HIDDEN: tuple[Form, ...] = (
     Form(
         "mask-on-wrong-tensor",
         "dz = dh ∘ 1[z > 0] of another layer, where they fit",
-        lambda q, i, u, dh: (
-            dh * (q.z[i % (q.depth - 1) + 1] > 0 if q.z[i % (q.depth - 1) + 1].shape == dh.shape else q.slope[i])
-        ),
+        lambda q, i, u, dh: dh * _mask_of_another(q, i, dh),
     ),
     Form("mask-on-wrong-tensor", "dz = dh ∘ 1[z > 0] of the rows backwards", lambda q, i, u, dh: dh * q.slope[i][::-1]),
     Form(

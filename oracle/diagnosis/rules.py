@@ -43,8 +43,8 @@ def explain_loss(wrong: Sequence[Any]) -> list[Explanation]:
 def _explained(
     wrong: Sequence[Any], forms: Callable[[Any, str], Iterator[tuple[str, str, Array]]]
 ) -> Iterator[Explanation]:
-    by_cause: dict[tuple[str, str], list[str]] = {}
-    shows: dict[tuple[str, str], int] = {}
+    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    shows: dict[tuple[tuple[str, str], ...], int] = {}
     for name in dict.fromkeys(c.name for look in wrong for c in look.wrong):
         looks = [
             look
@@ -58,11 +58,16 @@ def _explained(
             with np.errstate(all="ignore"):
                 fits = {(cause, algebra): None for cause, algebra, a in forms(look, name) if _close(a, look, name)}
             fitting = fits if fitting is None else {key: None for key in fitting if key in fits}
-        for key in list(fitting or {})[:1]:
-            by_cause.setdefault(key, []).append(name)
+        by_cause: dict[str, str] = {}
+        for cause, algebra in fitting or {}:
+            by_cause.setdefault(cause, algebra)
+        if by_cause:
+            key = tuple(by_cause.items())
+            found.setdefault(key, []).append(name)
             shows[key] = max(shows.get(key, 0), len(looks))
-    for (cause, algebra), names in by_cause.items():
-        yield Explanation(cause, algebra, tuple(names), shows[cause, algebra])
+    for key, names in found.items():
+        (cause, algebra), *others = key
+        yield Explanation(cause, algebra, tuple(names), shows[key], alternatives=tuple(others))
 
 
 def _close(a: Array, look: Any, name: str) -> bool:
@@ -112,7 +117,7 @@ def _forms_of_rule(look: Any, name: str) -> Iterator[tuple[str, str, Array]]:
         options = problem.kwargs
         value, slope = value_and_slope(kind, first) if not options else _with(kind, first, options)
         q = SimpleNamespace(
-            N=1, depth=2, conventions=conventions, z={1: first}, h={0: first, 1: value}, slope={1: slope}
+            N=1, depth=2, conventions=conventions, z={1: first}, h={0: first * np.nan, 1: value}, slope={1: slope}
         )
         q.activations, q.W = {1: kind}, None
         for form in HIDDEN[1:]:

@@ -27,7 +27,8 @@ def main() -> int:
         if not verdict.ok:
             alarms += 1
             print(f"{name} (seed {options.seed + i}):\n{verdict}\n", flush=True)
-    print(f"{alarms} alarms in {options.calls} calls on {len(programs)} right programs, {time.perf_counter() - started:.0f} s")
+    took = f"{time.perf_counter() - started:.0f} s"
+    print(f"{alarms} alarms in {options.calls} calls on {len(programs)} right programs, {took}")
     return int(alarms > 0)
 
 

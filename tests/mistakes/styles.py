@@ -171,5 +171,12 @@ ALL = [Conventions(mean, half, biases) for mean in (True, False) for half in (Tr
 
 def right():
     """Return every right program by name, with its conventions."""
-    forms = {name: candidate(formulas) for name, formulas in CORRECT.items()}
-    return STYLES | {f"{name}, {c}": (under(c, f) if c != Conventions() else f, c) for name, f in forms.items() for c in ALL}
+    found = dict(STYLES)
+    for name, formulas in CORRECT.items():
+        for conventions in ALL:
+            of = candidate(formulas)
+            found[f"{name}, {conventions}"] = (
+                of if conventions == Conventions() else under(conventions, of),
+                conventions,
+            )
+    return found

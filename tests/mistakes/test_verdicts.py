@@ -9,6 +9,7 @@ from .causes import CAUSES
 from .correct import CORRECT
 from .invented import INVENTED
 from .made import MADE, buffers
+from .styles import ALL, STYLES, right
 
 MISTAKES = MADE | INVENTED
 #: What the contract does not allow handgrad, and is no mistake in other people's code.
@@ -33,10 +34,21 @@ def test_cause_is_named_and_no_other(name):
     assert len(str(verdict).splitlines()) <= 15, str(verdict)
 
 
-@pytest.mark.parametrize("name", [*CORRECT, *FINE])
-def test_right_form_is_not_scolded(name):
-    formulas = CORRECT[name] if name in CORRECT else INVENTED[name].formulas
+@pytest.mark.parametrize("name", FINE)
+def test_what_handgrad_may_not_do_is_fine_in_other_peoples_code(name):
+    verdict = oracle.check(candidate(INVENTED[name].formulas), "two_layer")
 
-    verdict = oracle.check(candidate(formulas), "two_layer")
+    assert verdict.ok, str(verdict)
+
+
+@pytest.mark.parametrize("name", [*STYLES, *CORRECT])
+def test_right_program_is_not_scolded(name):
+    if name in STYLES:
+        program, conventions = STYLES[name]
+    else:
+        conventions = ALL[sum(map(ord, name)) % len(ALL)]  # one of the eight
+        program, _ = right()[f"{name}, {conventions}"]
+
+    verdict = oracle.check(program, "two_layer", conventions=conventions, seed=None, examples=60)
 
     assert verdict.ok, str(verdict)
