@@ -83,9 +83,11 @@ class Runner:
             self._tasks.put(problem)
             try:
                 returned, error = self._results.get(timeout=self.time_limit)
-            except queue.Empty:
+            except BaseException as error:  # an interruption too: what the thread still answers is for nobody
                 _stop(self._thread)
                 self._thread = None
+                if not isinstance(error, queue.Empty):
+                    raise
                 sentence = f"it did not return within {self.time_limit:g} seconds"
                 raise Refusal(Breach(sentence, "hangs", "")) from None
             finally:

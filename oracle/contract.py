@@ -44,8 +44,11 @@ def call(run: Callable[[], Arrays], arguments: Arrays, like: Arrays) -> tuple[Ar
     return kept, tuple(breaches)
 
 
-def misfits(results: Arrays, like: Arrays) -> Iterator[Breach]:
-    """Yield each result that is missing, or has another shape or dtype than the array that it should be like."""
+def misfits(results: Arrays, like: Arrays, widest: Any = None) -> Iterator[Breach]:
+    """Yield each result that is missing, or has another shape or dtype than the array that it should be like.
+
+    The dtype may also be ``widest``, if one is given.
+    """
     for name, right in like.items():
         if name not in results:
             yield Breach(f"{name} is missing", "gradient-missing", name)
@@ -53,7 +56,7 @@ def misfits(results: Arrays, like: Arrays) -> Iterator[Breach]:
         a = np.asarray(results[name])
         if a.shape != right.shape:
             yield Breach(f"{name} has shape {a.shape}, expected {right.shape}", "shape-wrong", name)
-        elif a.dtype != right.dtype:
+        elif a.dtype not in (right.dtype, widest or right.dtype):
             cause = "dtype-promoted" if np.can_cast(right.dtype, a.dtype) else "dtype-demoted"
             yield Breach(f"{name} has dtype {a.dtype}, expected {right.dtype}", cause, name)
 

@@ -98,7 +98,7 @@ class Investigation:
         self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
         self.run = Runner(ask, time_limit=time_limit)
         self.hearings = 0
-        self.promotes = self.loses_digits = False
+        self.interrupted = self.promotes = self.loses_digits = False
 
     def verdict(self) -> Verdict:
         """Draw the problems, look at the answers, and say what they mean."""
@@ -125,7 +125,7 @@ class Investigation:
             diagnosis.power(numbers) if numbers else None,
             self._first_wrong_stage(failing),
             reproduction(shown.problem, self.candidate, _worst(shown)) if shown else "",
-            tuple(notes),
+            (*([f"interrupted after {len(looks)} of {self.examples} problems"] if self.interrupted else []), *notes),
         )
         self.run.close()
         return replace(verdict, seconds=time.perf_counter() - started)
@@ -149,6 +149,10 @@ class Investigation:
         try:
             with contextlib.suppress(_Enough):
                 self._each(look, shrink=False)
+        except KeyboardInterrupt:
+            if not looks:
+                raise
+            self.interrupted = True
         finally:
             if progress.live.is_started:
                 progress.stop()
@@ -209,17 +213,12 @@ class Investigation:
 
     def _misfits(self, problem: Problem, arrays: Arrays, like: Arrays) -> Iterator[Breach]:
         """Yield what has another shape or dtype than its parameter; a loss may be any number."""
-        for breach in contract.misfits(arrays, like):
-            if breach.array == "loss" and (breach.cause != "shape-wrong" or _fits(arrays["loss"], like["loss"])):
-                continue
-            if (
-                breach.cause == "dtype-promoted"
-                and isinstance(problem, NetworkProblem)
-                and arrays[breach.array].dtype == np.result_type(problem.X, problem.dtype)
-            ):
-                self.promotes = True  # as NumPy does with integers and float32: no mistake
-                continue
-            yield breach
+        numpys = np.result_type(problem.X, problem.dtype) if isinstance(problem, NetworkProblem) else problem.dtype
+        for breach in contract.misfits(arrays, like, numpys):
+            if breach.array != "loss" or not _fits(arrays["loss"], like["loss"]):
+                yield breach
+        gradients = [a for name, a in arrays.items() if name != "loss"]
+        self.promotes |= numpys != problem.dtype and any(a.dtype == numpys for a in gradients)
 
     def _changes(
         self, problem: Problem, names: list[str], kept: dict[str, NDArray[Any]], first: Answer, second: Answer

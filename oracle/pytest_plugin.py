@@ -26,8 +26,25 @@ class GradientProblem:
 
     problem: Any
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.problem, name)
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return dict(self.problem.params)
+
+    @property
+    def X(self) -> Any:
+        """The data (N, D)."""
+        return self.problem.X
+
+    @property
+    def y(self) -> Any:
+        """The labels (N,)."""
+        return self.problem.y
+
+    @property
+    def reg(self) -> float:
+        """The regularisation strength."""
+        return float(self.problem.reg)
 
     def check(self, loss: Any, grads: Mapping[str, Any]) -> None:
         """Raise ``AssertionError``, naming the worst entries, unless loss and gradients are right."""
@@ -40,8 +57,9 @@ class GradientProblem:
         from oracle.witnesses import exact, jax_grad
 
         like = {"loss": np.zeros((), self.problem.dtype), **self.problem.params}
+        widest = np.result_type(self.problem.X, self.problem.dtype)
         given = {"loss": np.asarray(loss), **{name: np.asarray(g) for name, g in grads.items() if name in like}}
-        complaints = [str(b) for b in misfits(given, like) if b.array != "loss" or np.size(loss) != 1]
+        complaints = [str(b) for b in misfits(given, like, widest) if b.array != "loss" or np.size(loss) != 1]
         if not complaints:
             given["loss"] = given["loss"].reshape(())
             testimony = jax_grad.testify(self.problem)

@@ -65,7 +65,11 @@ def reproduction(problem: RuleProblem | NetworkProblem, candidate: Any, worst: C
     module, name = getattr(candidate, "__module__", None), getattr(candidate, "__name__", "")
     plain = name.isidentifier()
     lines = ["import numpy as np"]
-    if plain and module not in (None, "__main__", "builtins") and "<locals>" not in candidate.__qualname__:
+    if (
+        plain
+        and module not in (None, "__main__", "builtins")
+        and "<locals>" not in getattr(candidate, "__qualname__", "")
+    ):
         lines.append(f"from {module} import {name}")
     called = name if plain else "candidate"
     at = f"[{', '.join(map(str, worst.index))}]" if worst and worst.index else ""

@@ -58,6 +58,9 @@ def _run(options: argparse.Namespace) -> int:
         )
         if options.html:
             verdict.to_html(options.html)
+    except KeyboardInterrupt:
+        print("python -m oracle check: interrupted", file=sys.stderr)
+        return 130
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"python -m oracle check: error: {error}", file=sys.stderr)
         return 2

@@ -5,8 +5,6 @@ Each is a candidate for ``oracle.check`` with the conventions that it has.
 
 from types import SimpleNamespace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 import oracle
@@ -125,17 +123,6 @@ def unshifted(params, X, y, reg):
     return loss, {"W1": X.T @ dh + reg * W1, "b1": dh.sum(0), "W2": h.T @ ds + reg * W2, "b2": ds.sum(0)}
 
 
-def _loss(params, X, y, reg):
-    logits = jax.nn.relu(X.astype(params["W1"].dtype) @ params["W1"] + params["b1"]) @ params["W2"] + params["b2"]
-    cross_entropy = -jnp.sum(jax.nn.log_softmax(logits)[jnp.arange(len(y)), y.astype(int)])
-    return cross_entropy + reg * sum(jnp.sum(params[name] ** 2) for name in ("W1", "W2"))
-
-
-def differentiated(params, X, y, reg):
-    """No derivation at all: another's automatic differentiation, its arrays returned as they are."""
-    return jax.value_and_grad(_loss)(params, X, y, reg)
-
-
 STYLES = {
     "a course's homework": (course, Conventions(half=False)),
     "columns, lists, one-hot labels, (H, D), a sum": (
@@ -145,7 +132,6 @@ STYLES = {
     "example by example, gradients as attributes": (oracle.adapt(online), Conventions()),
     "einsum, weight decay on all": (decayed, Conventions(biases=True)),
     "log-sum-exp without a shift": (unshifted, Conventions()),
-    "jax.grad of a sum without the half": (differentiated, Conventions(mean=False, half=False)),
 }
 
 

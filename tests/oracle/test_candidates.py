@@ -1,5 +1,6 @@
 """Somebody else's code can do anything, and gets a verdict: never a traceback, never a hang."""
 
+import _thread
 import sys
 import time
 
@@ -158,3 +159,21 @@ def test_arguments_stay_the_users_own():
 
     assert verdict.causes == ("argument-mutated",)
     assert len({id(X) for X in drawn}) == len(drawn)
+
+
+def test_an_interrupted_check_says_what_it_found_until_then():
+    calls = []
+
+    def interrupts(params, X, y, reg):
+        calls.append(1)
+        if len(calls) == 30:
+            _thread.interrupt_main()
+            time.sleep(1)
+        loss, grads = right(params, X, y, reg)
+        return loss, {**grads, "b1": -grads["b1"]}
+
+    verdict = check(interrupts)
+
+    assert verdict.causes == ("sign-flipped",)
+    assert 0 < verdict.problems < 20
+    assert "interrupted after" in str(verdict)
