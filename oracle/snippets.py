@@ -64,12 +64,9 @@ def reproduction(problem: RuleProblem | NetworkProblem, candidate: Any, worst: C
     """Return code for NumPy alone that gives the problem to somebody's own function and shows the worst entry."""
     module, name = getattr(candidate, "__module__", None), getattr(candidate, "__name__", "")
     plain = name.isidentifier()
+    importable = module not in (None, "__main__", "builtins") and getattr(candidate, "__qualname__", "") == name
     lines = ["import numpy as np"]
-    if (
-        plain
-        and module not in (None, "__main__", "builtins")
-        and "<locals>" not in getattr(candidate, "__qualname__", "")
-    ):
+    if plain and importable:
         lines.append(f"from {module} import {name}")
     called = name if plain else "candidate"
     at = f"[{', '.join(map(str, worst.index))}]" if worst and worst.index else ""

@@ -73,7 +73,7 @@ def test_conventions_are_options(homework, capsys):
 
 def test_a_function_may_be_in_a_class_or_a_module(homework, capsys):
     assert main(["check", homework("Net.loss"), "--against", "two_layer", "--examples", "5"]) == 0
-    assert main(["check", "handgrad.two_layer:loss_and_grad", "--against", "two_layer", "--examples", "5"]) == 0
+    assert main(["check", "handgrad:two_layer.loss_and_grad", "--against", "two_layer", "--examples", "5"]) == 0
 
 
 @pytest.mark.parametrize(

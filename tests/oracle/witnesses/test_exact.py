@@ -1,5 +1,7 @@
 """The exact derivatives against exact difference quotients: no formula is taken on trust."""
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from handgrad import NETWORKS, RULES
+from oracle.conventions import Conventions
 from oracle.strategies import network_problems, rule_problems
-from oracle.witnesses import exact, loops
+from oracle.witnesses import exact, jax_grad, loops
 
+CONVENTIONS = [Conventions(m, h, b) for m in (True, False) for h in (True, False) for b in (True, False)]
 KINKS = {"relu": [0], "leaky_relu": [0], "elu": [0], "selu": [0], "hard_tanh": [-1, 1]}
 
 
@@ -112,3 +116,15 @@ def test_error_of_what_is_not_finite_is_infinite():
     truth = np.array([mpf(1), mpf(1)], object)
 
     assert exact.error(np.array([np.nan, 1.0]), truth).tolist() == [np.inf, 0.0]
+
+
+@settings(max_examples=5)
+@given(problem=network_problems("two_layer", np.float64))
+@pytest.mark.parametrize("conventions", CONVENTIONS, ids=str)
+def test_other_conventions_mean_the_same_to_jax(conventions, problem):
+    problem = replace(problem, conventions=conventions)
+
+    testimony, truth = jax_grad.testify(problem), exact.testify(problem)
+
+    for name, bound in testimony.bound.items():
+        assert np.all(np.abs(testimony.expected[name] - np.asarray(truth[name], float)) <= bound), name
