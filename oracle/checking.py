@@ -104,6 +104,7 @@ def check(
         name, loss = getattr(truth, "__name__", "loss"), truth
     else:
         raise TypeError(f"truth expected the name of a network or a function, given {type(truth).__name__}")
+    any_problem = problems is None
     if problems is None:
         drawn = "two_layer" if loss is not None else name
         problems = st.sampled_from(kinds).flatmap(lambda d: _drawn(drawn, d, activation))
@@ -114,7 +115,7 @@ def check(
     def called(problem: NetworkProblem) -> Any:
         return ask(problem.params, problem.X, problem.y, problem.reg)
 
-    return Investigation(name, candidate, called, strategy, examples, seed, time_limit).verdict()
+    return Investigation(name, candidate, called, strategy, examples, seed, time_limit, any_problem).verdict()
 
 
 def check_rule(

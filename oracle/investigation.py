@@ -93,9 +93,12 @@ class Investigation:
         examples: int,
         seed: int | None,
         time_limit: float,
+        any_problem: bool = True,
     ) -> None:
         self.name, self.candidate, self.strategy, self.examples = name, candidate, strategy, examples
         self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
+        #: Whether it may be given problems that the strategy does not draw.
+        self.any_problem = any_problem
         self.run = Runner(ask, time_limit=time_limit)
         self.hearings = 0
         self.interrupted = self.promotes = self.loses_digits = False
@@ -120,7 +123,7 @@ class Investigation:
             tuple(self._findings(failing, shown, {"raises", *(e.cause for e in explanations)})) if shown else (),
             tuple(explanations),
             when,
-            tuple(self._remarks(kinks, cancels)),
+            tuple(self._remarks(kinks, cancels, failing)),
             tuple(_unseen([look.problem for look in looks])),
             diagnosis.power(numbers) if numbers else None,
             self._first_wrong_stage(failing),
@@ -275,7 +278,7 @@ class Investigation:
         return True
 
     def _smallest(self, failing: list[_Look]) -> _Look:
-        """Return the smallest problem on which the same is wrong as on the first: Hypothesis looks for it."""
+        """Return the smallest problem on which the same is wrong as on most: a simple one, or what Hypothesis finds."""
         target = Counter(sign for look in failing for sign in look.signs).most_common(1)[0][0]
         best = [next(look for look in failing if target in look.signs)]
         if target == "hangs":
@@ -291,6 +294,9 @@ class Investigation:
                 raise _Complaint
 
         with contextlib.suppress(_Complaint, _Enough):
+            if self.any_problem and _is_known_network(best[0].problem):
+                for problem in diagnosis.simple(best[0].problem):
+                    look(problem)
             self._each(look, shrink=True)
         return best[0]
 
@@ -389,15 +395,16 @@ class Investigation:
             count = sum(any(x.name == name for x in other.wrong) for other in failing)
             yield Finding(name, _sentence(c), count, c, _pattern(look, name, excess), excess)
 
-    def _remarks(self, kinks: bool, cancels: bool) -> Iterator[str]:
+    def _remarks(self, kinks: bool, cancels: bool, failing: list[_Look]) -> Iterator[str]:
+        promoted = any(b.cause == "dtype-promoted" for look in failing for b in look.breaches)
         if kinks:
             yield "your convention at a kink is not JAX's: the two differ where a value lies exactly on it"
-        if self.promotes:
+        if self.promotes and not promoted:
             yield (
                 "for an integer X and float32 parameters it returns float64, as NumPy promotes: X.astype(W1.dtype) "
                 "first is twice as fast"
             )
-        if self.loses_digits:
+        if self.loses_digits and not failing:
             yield (
                 "where scores are large it loses their last digits: shift each row by its maximum first, "
                 "t = s − max s, p = exp(t)/Σ exp(t)"

@@ -39,13 +39,14 @@ def test_every_public_function_has_an_example_and_a_source(name):
             assert "docs/derivations/" in getattr(public, function).__doc__
 
 
-def test_readme_example_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-
-    exec(code, {})
+def test_readme_examples_run(capsys):
+    variables = {}
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+        exec(code, variables)
 
     printed = capsys.readouterr().out
     assert float(re.search(r"accuracy ([\d.]+)", printed)[1]) > 0.95
+    assert "cause: bias-averaged" in printed
 
 
 def test_readme_and_ci_give_the_same_test_command():
@@ -54,6 +55,14 @@ def test_readme_and_ci_give_the_same_test_command():
 
     assert command in readme
     assert command in ci
+
+
+@pytest.mark.parametrize("name", oracle.__all__)
+def test_everything_that_the_oracle_offers_is_documented(name):
+    public = getattr(oracle, name)
+    if not (isinstance(public, type) and issubclass(public, Exception)):
+        assert ">>>" in public.__doc__ or name == "Verdict"  # which nobody makes
+        assert "docs/check.md" in public.__doc__
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

@@ -2,7 +2,7 @@
 
 from oracle.diagnosis.explanation import Explanation, explain, probe
 from oracle.diagnosis.power import Power, power
-from oracle.diagnosis.probes import probes
+from oracle.diagnosis.probes import probes, simple
 from oracle.diagnosis.stability import spread_of_scores
 from oracle.diagnosis.stages import first_wrong_stage
 from oracle.diagnosis.triggers import triggers
@@ -18,6 +18,7 @@ __all__ = [
     "power",
     "probe",
     "probes",
+    "simple",
     "spread_of_scores",
     "triggers",
 ]

@@ -1,5 +1,6 @@
 """Problems on which a cause shows: of distinct and of equal sizes, where no two formulas agree by chance."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,10 @@ import numpy as np
 from oracle.conventions import Conventions
 from oracle.strategies import NetworkProblem
 
-__all__ = ["probes"]
+__all__ = ["probes", "simple"]
+
+#: How many simple problems there are: of all sizes to 3 the smaller ones.
+MOST_SIMPLE = 60
 
 _REGS = (0.3, 0.7, 2.5, 1.6)
 #: What is special about each probe; most are plain, with sizes all distinct.
@@ -66,6 +70,25 @@ def probes(name: str, kwargs: Mapping[str, Any], conventions: Conventions, *, se
             y = rng.permutation(np.resize(np.arange(widths[-1]), N))
         reg = _REGS[n % len(_REGS)]
         yield NetworkProblem(name, params, X, y, reg, dict(kwargs), frozenset([kind]), False, conventions)
+
+
+def simple(problem: NetworkProblem) -> Iterator[NetworkProblem]:
+    """Yield problems for the same network, to be read: small integers in small arrays, the smallest first.
+
+    Each comes in float64 without a penalty, and then as the problem has it.
+    """
+    rng = np.random.default_rng(0)
+    depth = len(problem.params) // 2
+    sizes = sorted(itertools.product((1, 2, 3), repeat=depth + 2), key=sum)
+    for N, *widths in sizes[:MOST_SIMPLE]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for i in range(1, depth + 1):
+            shapes |= {f"W{i}": (widths[i - 1], widths[i]), f"b{i}": (widths[i],)}
+        entries = {name: rng.integers(-2, 3, shape) for name, shape in shapes.items()}
+        X, y = rng.integers(-2, 3, (N, widths[0])), rng.integers(0, widths[-1], N)
+        for dtype, X_dtype, reg in ((float, float, 0.0), (problem.dtype, problem.X.dtype, 2.0 if problem.reg else 0.0)):
+            params = {name: a.astype(dtype) for name, a in entries.items()}
+            yield replace(problem, params=params, X=X.astype(X_dtype), y=y, reg=reg)
 
 
 def without_penalty(problem: NetworkProblem) -> NetworkProblem:

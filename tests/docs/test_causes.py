@@ -1,0 +1,19 @@
+"""The page of the causes is what its command prints."""
+
+from pathlib import Path
+
+from tests.mistakes import table
+from tests.mistakes.causes import CAUSES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "causes.md").read_text()
+
+
+def test_vocabulary_is_the_oracles():
+    assert table.HEAD in PAGE
+    assert table.vocabulary() in PAGE
+
+
+def test_every_mistake_is_there_with_its_causes():
+    for name, causes in CAUSES.items():
+        (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name} |")]
+        assert row.endswith(f"| {', '.join(f'`{c}`' for c in causes) or 'none named'} |")
