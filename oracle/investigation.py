@@ -346,10 +346,12 @@ class Investigation:
         covered = {name for e in explained for name in e.arrays} | set(unexplained)
         rest = [look for look in wrong if any(c.name not in covered | unstable for c in look.wrong)]
         infinite = [look for look in wrong if look.not_finite]
-        if infinite and not _UNBOUNDED & {e.cause for e in explained} and min(map(_score_of, infinite)) > LARGE:
+        lowest = min(map(_score_of, infinite), default=0.0)
+        if lowest > LARGE and not _UNBOUNDED & {e.cause for e in explained}:
             hit = tuple(dict.fromkeys(c.name for look in infinite for c in look.wrong if not np.isfinite(c.given)))
             when = diagnosis.triggers([n.problem for n in infinite], [p.problem for p in passing], most=1)
-            found.append(Explanation("overflow", "infinities or NaN for finite problems", hit, len(infinite), when))
+            algebra = f"infinities or NaN, and the smallest scores that lead to any reach {lowest:.4g}"
+            found.append(Explanation("overflow", algebra, hit, len(infinite), when))
             rest = [look for look in rest if not look.not_finite and _score_of(look) < LARGE]
         if rest and (only := self._only_for_arrays_of_a_kind(rest)):
             found.append(only)
