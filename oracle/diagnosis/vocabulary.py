@@ -80,7 +80,7 @@ VOCABULARY: dict[str, Cause] = {
     "upstream-missing": Cause(
         "The chain rule multiplies: the derivative here is not times what comes from above.", _MASK
     ),
-    "activation-wrong": Cause("This is the derivative of another activation.", _MASK),
+    "activation-wrong": Cause("This is another activation, or the derivative of another.", _MASK),
     # which array, and which way round
     "wrong-cached-tensor": Cause("An array of the right shape is used in the place of another.", _DW),
     "transposed": Cause("A transpose is missing; it shows only where the matrix is not square.", _DH),

@@ -86,6 +86,13 @@ def test_a_mean_where_a_sum_was_declared_is_no_missing_mean():
     assert verdict.causes == ("wrong-divisor",)
 
 
+def test_another_activation_is_named_with_the_network_that_it_makes():
+    verdict = oracle.check(lambda *arguments: mlp.loss_and_grad(*arguments, activation=("sigmoid",)), "two_layer")
+
+    assert verdict.causes == ("activation-wrong",)
+    assert verdict.explanations[0].algebra == "h = sigmoid(z)"
+
+
 def test_two_mistakes_at_once_are_both_named():
     verdict = oracle.check(
         changed(
