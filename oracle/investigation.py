@@ -3,9 +3,9 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -15,62 +15,27 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from oracle import contract, diagnosis
-from oracle.candidates import Answer, Refusal, Runner, with_copies
-from oracle.comparison import Comparison, compare
-from oracle.contract import Breach
+from oracle import diagnosis
+from oracle.candidates import Refusal, with_copies
 from oracle.diagnosis import Explanation
 from oracle.diagnosis.forms import Forward
+from oracle.findings import findings, unseen, worst
+from oracle.looking import Look, Looker, Problem, is_known_network
 from oracle.snippets import reproduction
 from oracle.strategies import NetworkProblem, RuleProblem
-from oracle.verdict import Finding, Verdict
-from oracle.witnesses import exact, jax_grad
+from oracle.verdict import Verdict
+from oracle.witnesses import exact
 
 __all__ = ["Investigation"]
 
-Problem = NetworkProblem | RuleProblem
-Arrays = dict[str, NDArray[Any]]
-
 #: Seconds after which a check shows how far it is, and that it may spend on making a failing problem smaller.
 PATIENCE = 3.0
-#: JAX may be wrong itself, in the tails. So many disagreements are brought before exact arithmetic, which is slow.
-HEARINGS = 12
 #: Scores from which on a softmax that is not shifted loses digits.
 LARGE = 30.0
 #: What makes the numbers of an array mean nothing.
 _UNSTABLE = ("accumulated", "non-deterministic", "stale-cache")
 #: What divides by a probability or takes its logarithm, which may be 0, without any overflow.
 _UNBOUNDED = {"softmax-axis", "softmax-jacobian", "softmax-twice", "another-loss"}
-
-
-@dataclass
-class _Look:
-    """What came out of one problem."""
-
-    problem: Any
-    breaches: tuple[Breach, ...] = ()
-    comparisons: list[Comparison] = field(default_factory=list)
-    answer: Answer | None = None
-    expected: dict[str, NDArray[Any]] = field(default_factory=dict)
-    bound: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    @property
-    def wrong(self) -> list[Comparison]:
-        return [c for c in self.comparisons if not c.agrees]
-
-    @property
-    def fails(self) -> bool:
-        return bool(self.breaches or self.wrong)
-
-    @property
-    def signs(self) -> frozenset[str]:
-        """What is wrong, without the numbers."""
-        return frozenset([*(b.cause for b in self.breaches), *(c.name for c in self.wrong)])
-
-    @property
-    def not_finite(self) -> bool:
-        """Whether something that should be finite is not."""
-        return any(np.isfinite(c.expected) and not np.isfinite(c.given) for c in self.wrong)
 
 
 class _Complaint(Exception):
@@ -99,9 +64,8 @@ class Investigation:
         self.seed = int(np.random.default_rng().integers(2**32)) if seed is None else seed
         #: Whether it may be given problems that the strategy does not draw.
         self.any_problem = any_problem
-        self.run = Runner(ask, time_limit=time_limit)
-        self.hearings = 0
-        self.interrupted = self.promotes = self.loses_digits = False
+        self.look = Looker(ask, time_limit=time_limit)
+        self.interrupted = False
 
     def verdict(self) -> Verdict:
         """Draw the problems, look at the answers, and say what they mean."""
@@ -112,7 +76,7 @@ class Investigation:
             failing = []
         shown = self._smallest(failing) if failing else None
         explanations, when, notes = self._diagnose(looks, failing) if failing else ([], (), [])
-        numbers = [(n.problem, n.expected, n.bound) for n in looks if n.expected and _is_known_network(n.problem)]
+        numbers = [(n.problem, n.expected, n.bound) for n in looks if n.expected and is_known_network(n.problem)]
         cancels = bool(numbers) and not failing and self._cancels(numbers[0][0])
         verdict = Verdict(
             self.name,
@@ -120,29 +84,29 @@ class Investigation:
             len(failing),
             self.seed,
             0.0,
-            tuple(self._findings(failing, shown, {"raises", *(e.cause for e in explanations)})) if shown else (),
+            tuple(findings(failing, shown, {"raises", *(e.cause for e in explanations)})) if shown else (),
             tuple(explanations),
             when,
             tuple(self._remarks(kinks, cancels, failing)),
-            tuple(_unseen([look.problem for look in looks])),
+            tuple(unseen([look.problem for look in looks])),
             diagnosis.power(numbers) if numbers else None,
             self._first_wrong_stage(failing),
-            reproduction(shown.problem, self.candidate, _worst(shown)) if shown else "",
+            reproduction(shown.problem, self.candidate, worst(shown)) if shown else "",
             (*([f"interrupted after {len(looks)} of {self.examples} problems"] if self.interrupted else []), *notes),
         )
-        self.run.close()
+        self.look.run.close()
         return replace(verdict, seconds=time.perf_counter() - started)
 
     # -------------------------------------------------------------------------------------------- drawing and looking
 
-    def _draw(self) -> list[_Look]:
-        looks: list[_Look] = []
+    def _draw(self) -> list[Look]:
+        looks: list[Look] = []
         started = time.perf_counter()
         progress = Progress(console=Console(stderr=True), transient=True)
         task = progress.add_task(f"checking {self.name}", total=self.examples)
 
         def look(problem: Problem) -> None:
-            looks.append(self._look(problem))
+            looks.append(self.look(problem))
             progress.update(task, completed=len(looks))
             if time.perf_counter() - started > PATIENCE and not progress.live.is_started:
                 progress.start()
@@ -178,91 +142,7 @@ class Investigation:
 
         run()
 
-    def _look(self, problem: Problem) -> _Look:
-        like = _like(problem)
-        names = list(like)
-        try:
-            answer = self.run(problem, names)
-            kept = {name: np.array(a) for name, a in answer.arrays.items()}
-            again = self.run(problem, names)
-            breaches = [*answer.breaches, *self._misfits(problem, answer.arrays, like)]
-            breaches += self._changes(problem, names, kept, answer, again)
-        except Refusal as refusal:
-            return _Look(problem, (refusal.breach,))
-        found, expected, bound = self._judge(problem, kept)
-        return _Look(problem, _each_once(breaches), found, Answer(kept, answer.intermediates), expected, bound)
-
-    def _judge(self, problem: Problem, arrays: Arrays) -> tuple[list[Comparison], Arrays, Arrays]:
-        """Compare what has the right shape with JAX's, or where they differ with the exact answer.
-
-        Return the answer and the bounds as well.
-        """
-        like = _like(problem)
-        arrays = {name: a.reshape(like[name].shape) for name, a in arrays.items() if _fits(a, like[name])}
-        testimony = jax_grad.testify(problem)
-        found = compare(arrays, testimony.expected, testimony.bound)
-        expected = testimony.expected
-        if not all(c.agrees for c in found) and self.hearings < HEARINGS and problem.truth is None:
-            truth = exact.testify(problem)
-            found = compare(arrays, truth, testimony.bound)
-            self.hearings += not all(c.agrees for c in found)
-            expected = {name: np.asarray(truth[name], float) for name in arrays}
-        if not all(c.agrees for c in found) and _is_known_network(problem):
-            spread = diagnosis.spread_of_scores(problem)
-            lenient = compare(arrays, expected, {name: testimony.bound[name] + spread[name] for name in arrays})
-            if all(c.agrees for c in lenient):
-                self.loses_digits, found = True, lenient
-        return found, expected, testimony.bound
-
-    def _misfits(self, problem: Problem, arrays: Arrays, like: Arrays) -> Iterator[Breach]:
-        """Yield what has another shape or dtype than its parameter; a loss may be any number."""
-        numpys = np.result_type(problem.X, problem.dtype) if isinstance(problem, NetworkProblem) else problem.dtype
-        for breach in contract.misfits(arrays, like, numpys):
-            if breach.array != "loss" or not _fits(arrays["loss"], like["loss"]):
-                yield breach
-        gradients = [a for name, a in arrays.items() if name != "loss"]
-        self.promotes |= numpys != problem.dtype and any(a.dtype == numpys for a in gradients)
-
-    def _changes(
-        self, problem: Problem, names: list[str], kept: dict[str, NDArray[Any]], first: Answer, second: Answer
-    ) -> Iterator[Breach]:
-        """Yield what differs from call to call, and what another call does to results and answers."""
-        third = None
-        for name, a in kept.items():
-            b = second.arrays.get(name)
-            if b is None or np.array_equal(a, b, equal_nan=True):
-                continue
-            third = self.run(problem, names).arrays if third is None else third
-            c = third.get(name, np.array(None))
-            if b.shape == a.shape == c.shape:
-                step, next_step = np.subtract(b, a, dtype=float), np.subtract(c, b, dtype=float)
-                rounding = 8 * np.finfo(c.dtype).eps * np.max(np.abs(c)) if c.dtype.kind == "f" else 0.0
-                if np.array_equal(b, c, equal_nan=True):
-                    yield Breach(f"{name} depends on the call before", "stale-cache", name)
-                    continue
-                if np.allclose(step, next_step, rtol=1e-3, atol=rounding):
-                    yield Breach(f"{name} accumulates from call to call", "accumulated", name)
-                    continue
-            yield Breach(f"{name} differs from call to call", "non-deterministic", name)
-        other = _another(problem)
-        between = self.run(other, names).arrays
-        for name, a in kept.items():
-            changed = not np.array_equal(a, first.arrays[name], equal_nan=True)
-            shared = any(
-                np.may_share_memory(first.arrays[name], b) for b in (*second.arrays.values(), *between.values())
-            )
-            if changed or shared:
-                yield Breach(f"{name} of an earlier call shares memory with a later one", "result-aliased", name)
-        same = all(name in between and np.array_equal(a, between[name]) for name, a in kept.items())
-        if same and self._is_right(problem, kept) and not self._is_right(other, kept):
-            yield Breach("another problem of the same shapes gets the same answer", "stale-cache", names[0])
-
-    def _is_right(self, problem: Problem, arrays: Arrays) -> bool:
-        return all(c.agrees for c in self._judge(problem, arrays)[0])
-
-    # ------------------------------------------------------------------------------------------------ what it means
-
-    def _only_at_kinks(self, failing: list[_Look]) -> bool:
+    def _only_at_kinks(self, failing: list[Look]) -> bool:
         """Whether the truth is somebody's own loss, and the two differ where it has no derivative and nowhere else."""
         if not failing or any(look.breaches or look.problem.truth is None for look in failing):
             return False
@@ -273,11 +153,11 @@ class Investigation:
                 if not a.flags.writeable:
                     return False
                 a += (1e-2 * rng.standard_normal(a.shape)).astype(a.dtype)
-            if self._look(nudged).fails:
+            if self.look(nudged).fails:
                 return False
         return True
 
-    def _smallest(self, failing: list[_Look]) -> _Look:
+    def _smallest(self, failing: list[Look]) -> Look:
         """Return the smallest problem on which the same is wrong as on most: a simple one, or what Hypothesis finds."""
         target = Counter(sign for look in failing for sign in look.signs).most_common(1)[0][0]
         best = [next(look for look in failing if target in look.signs)]
@@ -288,21 +168,19 @@ class Investigation:
         def look(problem: Problem) -> None:
             if time.perf_counter() > until:
                 raise _Enough
-            found = self._look(problem)
+            found = self.look(problem)
             if target in found.signs:
                 best[0] = found
                 raise _Complaint
 
         with contextlib.suppress(_Complaint, _Enough):
-            if self.any_problem and _is_known_network(best[0].problem):
+            if self.any_problem and is_known_network(best[0].problem):
                 for problem in diagnosis.simple(best[0].problem):
                     look(problem)
             self._each(look, shrink=True)
         return best[0]
 
-    def _diagnose(
-        self, looks: list[_Look], failing: list[_Look]
-    ) -> tuple[list[Explanation], tuple[str, ...], list[str]]:
+    def _diagnose(self, looks: list[Look], failing: list[Look]) -> tuple[list[Explanation], tuple[str, ...], list[str]]:
         """Return the explanations, what the failing problems have in common if nothing explains them, and notes."""
         found = list(_of_contract(failing))
         unstable = {b.array for look in failing for b in look.breaches if b.cause in _UNSTABLE}
@@ -323,14 +201,14 @@ class Investigation:
         return self._of_network(wrong, passing, unstable, found)
 
     def _of_network(
-        self, wrong: list[_Look], passing: list[_Look], unstable: set[str], found: list[Explanation]
+        self, wrong: list[Look], passing: list[Look], unstable: set[str], found: list[Explanation]
     ) -> tuple[list[Explanation], tuple[str, ...], list[str]]:
         problem: Any = wrong[0].problem
         names = ["loss", *problem.params]
 
         def ask(p: NetworkProblem) -> dict[str, NDArray[Any]] | None:
             try:
-                arrays = self.run(p, names).arrays
+                arrays = self.look.run(p, names).arrays
             except Refusal:
                 return None
             return {name: np.array(a) for name, a in arrays.items() if name not in unstable or name == "loss"}
@@ -361,58 +239,38 @@ class Investigation:
             common = common or self._common(rest or wrong, passing)
         return found, common, notes
 
-    def _only_for_arrays_of_a_kind(self, wrong: list[_Look]) -> Explanation | None:
+    def _only_for_arrays_of_a_kind(self, wrong: list[Look]) -> Explanation | None:
         """Explain what is wrong for integers, for narrow labels, or for arrays in another order in memory alone."""
         for cause, algebra, when, has, plain in _KINDS:
             if all(has(look.problem) for look in wrong) and not any(
-                self._look(plain(look.problem)).wrong for look in wrong[:6]
+                self.look(plain(look.problem)).wrong for look in wrong[:6]
             ):
                 arrays = tuple(dict.fromkeys(c.name for look in wrong for c in look.wrong))
                 return Explanation(cause, algebra, arrays, len(wrong), (when,))
         return None
 
-    def _common(self, failing: list[_Look], passing: list[_Look]) -> tuple[str, ...]:
+    def _common(self, failing: list[Look], passing: list[Look]) -> tuple[str, ...]:
         problems = [look.problem for look in failing]
         if not problems or any(p.truth is not None or isinstance(p, RuleProblem) for p in problems):
             return ()
         return diagnosis.triggers(problems, [p.problem for p in passing])
 
-    def _findings(self, failing: list[_Look], shown: _Look, told: set[str]) -> Iterable[Finding]:
-        numbers: dict[str, tuple[_Look, Comparison]] = {}
-        for look in (shown, *failing):
-            for c in look.wrong:
-                numbers.setdefault(c.name, (look, c))
-        breaches = {b.cause: b for look in (*failing[::-1], shown) for b in look.breaches if b.cause in told}
-        for cause, b in breaches.items():
-            count = sum(any(x.cause == cause for x in look.breaches) for look in failing)
-            yield Finding(b.array, str(b), count)
-        here = {c.name for c in shown.wrong}
-        order = sorted(
-            numbers,
-            key=lambda name: (name == "loss", name not in here, -int(name[1:] or 0) if name[1:].isdigit() else 0),
-        )
-        for name in order:
-            look, c = numbers[name]
-            excess = _excess(look, name)
-            count = sum(any(x.name == name for x in other.wrong) for other in failing)
-            yield Finding(name, _sentence(c), count, c, _pattern(look, name, excess), excess)
-
-    def _remarks(self, kinks: bool, cancels: bool, failing: list[_Look]) -> Iterator[str]:
+    def _remarks(self, kinks: bool, cancels: bool, failing: list[Look]) -> Iterator[str]:
         promoted = any(b.cause == "dtype-promoted" for look in failing for b in look.breaches)
         if kinks:
             yield "your convention at a kink is not JAX's: the two differ where a value lies exactly on it"
-        if self.promotes and not promoted:
+        if self.look.promotes and not promoted:
             yield (
                 "for an integer X and float32 parameters it returns float64, as NumPy promotes: X.astype(W1.dtype) "
                 "first is twice as fast"
             )
-        if self.loses_digits and not failing:
+        if self.look.loses_digits and not failing:
             yield (
                 "where scores are large it loses their last digits: shift each row by its maximum first, "
                 "t = s − max s, p = exp(t)/Σ exp(t)"
             )
-        if self.run.printed:
-            yield f"it printed {self.run.printed:,} characters, which are not shown"
+        if self.look.run.printed:
+            yield f"it printed {self.look.run.printed:,} characters, which are not shown"
         if cancels:
             yield (
                 "p_y − 1 cancels where the label leads: at a lead of 45 your gradient has lost all its digits, and "
@@ -427,19 +285,19 @@ class Investigation:
         params[last] = 45.0 * np.eye(len(params[last]))[sample.y[0]]
         tail = replace(sample, params=params, X=sample.X[:1], y=sample.y[:1], reg=0.0)
         try:
-            given = self.run(tail, ["loss", *params]).arrays
+            given = self.look.run(tail, ["loss", *params]).arrays
         except Refusal:
             return False
         right = float(exact.testify(tail)[last][tail.y[0]])
         return last in given and abs(float(given[last][tail.y[0]]) - right) > abs(right) / 1000
 
-    def _first_wrong_stage(self, failing: list[_Look]) -> str:
+    def _first_wrong_stage(self, failing: list[Look]) -> str:
         """Say which of the intermediates that the candidate hands over is wrong first."""
         for look in failing:
             if (
                 look.answer
                 and look.answer.intermediates
-                and _is_known_network(look.problem)
+                and is_known_network(look.problem)
                 and look.problem.dtype == float
             ):
                 stage = diagnosis.first_wrong_stage(look.problem, look.answer.intermediates)
@@ -449,30 +307,6 @@ class Investigation:
 
 
 # ---------------------------------------------------------------------------------------------------- about problems
-
-
-def _is_known_network(problem: Problem) -> TypeGuard[NetworkProblem]:
-    return isinstance(problem, NetworkProblem) and problem.truth is None
-
-
-def _like(problem: Problem) -> Arrays:
-    """Return an array of the right shape and dtype for each answer."""
-    if isinstance(problem, NetworkProblem):
-        return {"loss": np.zeros((), problem.dtype), **problem.params}
-    names = [f"d{argument}" for argument in problem.argument_names]
-    return {"value": problem.cotangent, **dict(zip(names, problem.args))}
-
-
-def _fits(a: NDArray[Any], like: NDArray[Any]) -> bool:
-    """Whether an array has the right shape; a loss may come as an array of one."""
-    return a.shape == like.shape or a.size == 1 == like.ndim + 1
-
-
-def _another(problem: Any) -> Any:
-    """Return a problem of the same shapes with other entries."""
-    if isinstance(problem, NetworkProblem):
-        return replace(problem, params={name: a * a.dtype.type(1.5) for name, a in problem.params.items()})
-    return replace(problem, args=tuple(a * a.dtype.type(1.5) for a in problem.args))
 
 
 def _score_of(look: Any) -> float:
@@ -526,33 +360,7 @@ _KINDS: tuple[tuple[str, str, str, Callable[[Any], bool], Callable[[Any], Any]],
 )
 
 
-def _unseen(problems: list[Any]) -> Iterator[str]:
-    """Yield what none of the problems could have shown."""
-    networks = [p for p in problems if isinstance(p, NetworkProblem)]
-    if not networks:
-        return
-    if not any(len(p.X) > 1 for p in networks):
-        yield "N = 1 everywhere hides a missing or doubled mean"
-    if not any(p.reg for p in networks):
-        yield "reg = 0 everywhere hides the penalty"
-    elif not any(p.reg and any(np.any(a) for name, a in p.params.items() if name[0] == "b") for p in networks):
-        yield "biases of 0 hide a penalty on them"
-    if not any(p.dtype == np.float32 for p in networks):
-        yield "float64 alone hides a gradient in a wrong dtype"
-    if networks[0].truth is None and len(networks[0].params) > 2:
-        forwards = [Forward(p) for p in networks]
-        if not any(np.any(q.z[1] <= 0) for q in forwards):
-            yield "no unit off hides the mask"
-        elif not any(np.any(q.z[1] == 0) for q in forwards):
-            yield "no pre-activation of exactly 0 hides the convention at the kink"
-        if not any(q.W(i).shape[0] != q.W(i).shape[1] for q in forwards for i in range(1, q.depth + 1)):
-            yield "square weights alone hide a shape that is wrong"
-
-
-# ---------------------------------------------------------------------------------------------------- about findings
-
-
-def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
+def _of_contract(failing: list[Look]) -> Iterator[Explanation]:
     """Yield an explanation for each promise that is broken."""
     by_cause: dict[str, dict[str, None]] = {}
     failing = sorted(failing, key=lambda look: not any(b.cause == "argument-mutated" for b in look.breaches))
@@ -574,67 +382,7 @@ def _of_contract(failing: list[_Look]) -> Iterator[Explanation]:
         yield Explanation(cause, "", tuple(filter(None, arrays)), count[cause])
 
 
-def _cannot_be_written(look: _Look) -> bool:
+def _cannot_be_written(look: Look) -> bool:
     """Whether an array of the problem is read-only, or X has integers."""
     arrays = _all(look.problem) if isinstance(look.problem, NetworkProblem) else look.problem.args
     return any(not a.flags.writeable or a.dtype.kind in "iu" for a in arrays[:-1])
-
-
-def _each_once(breaches: Iterable[Breach]) -> tuple[Breach, ...]:
-    return tuple({(b.cause, b.array): b for b in breaches}.values())
-
-
-def _worst(look: _Look) -> Comparison | None:
-    return max(look.wrong, key=lambda c: (c.name != "loss", c.excess), default=None)
-
-
-def _sentence(c: Comparison) -> str:
-    at = f"[{', '.join(map(str, c.index))}]" if c.index else ""
-    return (
-        f"{c.name}{at} is {c.given:.10g}, right is {c.expected:.10g}: "
-        f"the error {c.error:.1e} exceeds the bound {c.bound:.1e}"
-    )
-
-
-def _excess(look: _Look, name: str) -> NDArray[Any]:
-    assert look.answer is not None
-    with np.errstate(all="ignore"):
-        given = look.answer.arrays[name].astype(float).reshape(look.expected[name].shape)
-        return np.asarray(np.nan_to_num(np.abs(given - look.expected[name]) / look.bound[name], nan=np.inf))
-
-
-def _pattern(look: _Look, name: str, excess: NDArray[Any]) -> str:
-    """Say which entries are wrong."""
-    wrong = excess > 1
-    count, total = int(wrong.sum()), wrong.size
-    if total == 1:
-        return ""
-    if count == total:
-        return f"all {total} entries"
-    if count == 1:
-        return f"1 of {total} entries"
-    if wrong.ndim == 2:
-        for axis, what in ((0, "column"), (1, "row")):
-            lines = np.flatnonzero(wrong.any(axis=axis))
-            if len(lines) == 1:
-                return f"{what} {lines[0]} alone"
-    units = _units(look, name, wrong)
-    return units or f"{count} of {total} entries"
-
-
-def _units(look: _Look, name: str, wrong: NDArray[Any]) -> str:
-    """Say so if the columns that are wrong are those of the dead units, or of the classes that are absent or not."""
-    if not _is_known_network(look.problem):
-        return ""
-    q = Forward(look.problem)
-    columns = wrong.any(axis=0) if wrong.ndim == 2 else wrong
-    i = int(name[1:])
-    present = np.isin(np.arange(q.C), q.y)
-    kinds = {"classes that occur": present, "classes that are absent": ~present} if i == q.depth else {}
-    if i < q.depth:
-        dead = np.all(q.z[i] <= 0, axis=0)
-        kinds = {"dead units": dead, "live units": ~dead}
-    for what, these in kinds.items():
-        if np.array_equal(columns, these):
-            return f"the {what} alone"
-    return ""

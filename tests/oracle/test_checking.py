@@ -134,7 +134,7 @@ def test_the_entry_is_named_with_what_was_returned_and_what_is_right():
     finding = verdict.findings[0]
     assert finding.array == "W2"
     assert finding.comparison.given == pytest.approx(finding.comparison.expected + 1)
-    assert re.search(r"W2\[\d, \d\] is .*, right is .*: the error 1\.0e\+00 exceeds the bound", str(verdict))
+    assert re.search(r"W2\[\d, \d\] is .*, expected .*: the error 1\.0e\+00 exceeds the bound", str(verdict))
     assert verdict.causes == ()
     assert "none of the known mistakes explains it" in str(verdict)
 
