@@ -84,10 +84,11 @@ def check(
     ``docs/check.md``.
     """
     if isinstance(truth, str) and truth in TWINS:
+        if conventions is not None or activation is not None or problems is not None:
+            raise ValueError(f"conventions=, activation= and problems= belong to a network: {truth!r} is a rule")
         return check_rule(candidate, truth, examples=examples, seed=seed, time_limit=time_limit)
     ask = as_network(candidate)
-    if examples < 1:
-        raise ValueError(f"examples expected 1 or more, given {examples}")
+    _require_some(examples)
     kinds = [np.dtype(d).type for d in dtypes]
     if not kinds or any(kind not in (np.float32, np.float64) for kind in kinds):
         raise ValueError(f"dtypes expected float32, float64 or both, given {[str(np.dtype(d)) for d in dtypes]}")
@@ -167,6 +168,7 @@ def check_rule(
     ``docs/check.md``.
     """
     ask = as_rule(candidate)
+    _require_some(examples)
     if isinstance(truth, str):
         if truth not in TWINS:
             raise ValueError(f"truth expected one of {', '.join(TWINS)}, given {truth!r}")
@@ -255,6 +257,11 @@ def problems(
     if network not in handgrad.NETWORKS:
         raise ValueError(f"network expected one of {', '.join(handgrad.NETWORKS)}, given {network!r}")
     return _drawn(network, dtype, activation)
+
+
+def _require_some(examples: int) -> None:
+    if examples < 1:
+        raise ValueError(f"examples expected 1 or more, given {examples}")
 
 
 def _drawn(network: str, dtype: Any, activation: Sequence[str] | None) -> st.SearchStrategy[NetworkProblem]:

@@ -355,7 +355,7 @@ _KINDS: tuple[tuple[str, str, str, Callable[[Any], bool], Callable[[Any], Any]],
         "something is computed in half the digits",
         "the parameters are float32",
         lambda p: p.dtype == np.float32,
-        lambda p: replace(_plain(lambda a: a.astype(float) if a.dtype == np.float32 else a)(p)),
+        _plain(lambda a: a.astype(float) if a.dtype == np.float32 else a),
     ),
 )
 

@@ -294,6 +294,8 @@ def test_raise_if_wrong_and_assert_gradients_raise_the_verdict():
         ((right, "mlp"), {}, ValueError, "'mlp' needs activation="),
         ((right, "two_layer"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
         ((right, "two_layer"), {"dtypes": [np.int64]}, ValueError, "dtypes expected float32, float64 or both"),
+        ((right, "relu"), {"conventions": oracle.Conventions()}, ValueError, "belong to a network: 'relu' is a rule"),
+        ((right, "relu"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
         ((right, own_loss), {"conventions": oracle.Conventions()}, ValueError, "a loss of your own has its own"),
     ],
 )

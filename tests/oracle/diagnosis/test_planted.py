@@ -14,7 +14,6 @@ NETWORKS = {
     "mlp": {"activation": ("tanh", "silu", "relu")},
 }
 DEPTHS = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}
-#: What can be told apart by nothing that is looked at: it is right on every probe.
 TABLES = {"ds": SCORES, "dz": HIDDEN, "dW": WEIGHTS, "db": BIASES, "penalty": PENALTIES, "loss": LOSSES}
 
 
