@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Array", "namespace"]
+__all__ = ["Array", "gather", "namespace", "scatter_add"]
 
 #: An array of any library that follows the Python array API standard, which defines no type to name it by.
 Array: TypeAlias = Any
@@ -58,3 +58,63 @@ def _general_namespace(arrays: tuple[Array, ...]) -> Any:
     if len(found) > 1:
         raise TypeError(f"expected arrays of one library, given {' and '.join(sorted(found))}")
     return next(iter(found.values()))
+
+
+def gather(x: Array, index: Any) -> Array:
+    """Return x[index]; in the standard, what a lone array of integers picks is called ``take``."""
+    if isinstance(x, np.ndarray):
+        return x[index]
+    xp = namespace(x)
+    if getattr(index, "ndim", 0) == 1 and xp.isdtype(index.dtype, "integral"):
+        return xp.take(x, index, axis=0)
+    return x[_in_full(index)]
+
+
+def scatter_add(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Return z of the given shape with z[index] = x and zeros elsewhere; what falls on one place adds up.
+
+    The standard lacks it, so each library has it here in its own words.
+
+    Parameters
+    ----------
+    x : array
+        Of the shape that z[index] has.
+    index
+        Integers, slices, ``...``, ``None``, arrays of integers or booleans, or a tuple of them. Beyond NumPy and JAX,
+        arrays in it are of integers and have one dimension.
+    shape : tuple of int
+
+    Returns
+    -------
+    array of x's library and dtype
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.namespace import scatter_add
+    >>> scatter_add(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 2]), (4,))
+    array([1., 0., 5., 0.])
+    """
+    xp = namespace(x)
+    if hasattr(xp, "scatter"):  # the computational graph's
+        return xp.scatter(x, index=index, shape=shape)
+    z = xp.zeros(shape, dtype=x.dtype)
+    if hasattr(z, "at"):  # JAX's
+        return z.at[index].add(x)
+    parts = index if isinstance(index, tuple) else (index,)
+    lengths = [part.shape[0] for part in parts if getattr(part, "ndim", 0)]
+    if not lengths and not any(isinstance(part, list) for part in parts):
+        z[_in_full(index)] = x  # no place is met twice
+    elif xp is np:
+        np.add.at(z, index, x)
+    else:
+        for k in range(lengths[0]):
+            z[_in_full(tuple(int(part[k]) if hasattr(part, "ndim") else part for part in parts))] += x[k, ...]
+    return z
+
+
+def _in_full(index: Any) -> Any:
+    """Return the index with ``...`` for the axes that it does not name, which the standard asks for."""
+    parts = index if isinstance(index, tuple) else (index,)
+    named = any(part is ... or getattr(part, "ndim", 0) for part in parts)
+    return index if named else (*parts, ...)

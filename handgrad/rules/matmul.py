@@ -1,0 +1,67 @@
+"""The matrix product, of matrices, vectors and stacks of matrices. Derivation: ``docs/derivations/matmul.md``."""
+
+from collections.abc import Callable
+
+from handgrad.namespace import Array, namespace
+from handgrad.rules.broadcasting import BOTH, Cotangents, require_broadcast, unbroadcast
+
+__all__ = ["matmul"]
+
+
+def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
+    """Return z = x y and its pullback, dx = dz yᵀ and dy = xᵀ dz.
+
+    As ``numpy.matmul``: arrays of more than two dimensions are stacks of matrices, whose leading axes broadcast, and
+    what was repeated is summed over. A vector on the left is a row, on the right a column, and z lacks that axis.
+
+    Parameters
+    ----------
+    x : (..., N, D) or (D,) array, float32 or float64
+    y : (..., D, H) or (D,) array, x's dtype
+
+    Returns
+    -------
+    z : (..., N, H) array, x's dtype
+    backward : callable
+        ``dx, dy = backward(dz)``. As each costs a matrix product, ``backward(dz, needs=(False, True))`` gives None for
+        what is not needed.
+
+    Raises
+    ------
+    TypeError
+        If the arguments are not real floating arrays of one library and one dtype.
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.rules import matmul
+    >>> z, backward = matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    >>> dx, dy = backward(np.ones((1, 1)))
+    >>> z, dx, dy.T
+    (array([[11.]]), array([[3., 4.]]), array([[1., 2.]]))
+
+    References
+    ----------
+    ``docs/derivations/matmul.md``.
+    """
+    xp = namespace(x, y)
+    if x.dtype != y.dtype:
+        raise TypeError(f"matmul expected one dtype, given x {x.dtype}, y {y.dtype}")
+    if not (x.ndim and y.ndim and x.shape[-1] == y.shape[-2 if y.ndim > 1 else 0]):
+        expected = "x (..., N, D) or (D,) and y (..., D, H) or (D,)"
+        raise ValueError(f"matmul expected {expected}, given x {tuple(x.shape)}, y {tuple(y.shape)}")
+    require_broadcast("matmul", x.shape[:-2], y.shape[:-2])
+
+    def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
+        row = x if x.ndim > 1 else xp.reshape(x, (1, -1))
+        column = y if y.ndim > 1 else xp.reshape(y, (-1, 1))
+        if row is not x or column is not y:
+            shape = dz.shape[: dz.ndim - (x.ndim > 1) - (y.ndim > 1)]
+            dz = xp.reshape(xp.asarray(dz), (*shape, row.shape[-2], column.shape[-1]))
+        dx = xp.reshape(unbroadcast(dz @ column.mT, row), x.shape) if needs[0] else None
+        dy = xp.reshape(unbroadcast(row.mT @ dz, column), y.shape) if needs[1] else None
+        return dx, dy
+
+    return x @ y, backward
