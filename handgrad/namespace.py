@@ -104,7 +104,8 @@ def scatter_add(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     parts = index if isinstance(index, tuple) else (index,)
     lengths = [part.shape[0] for part in parts if getattr(part, "ndim", 0)]
     if not lengths and not any(isinstance(part, list) for part in parts):
-        z[_in_full(index)] = x  # no place is met twice
+        place = _in_full(tuple(part for part in parts if part is not None))
+        z[place] = xp.reshape(x, z[place].shape)  # no place is met twice
     elif xp is np:
         np.add.at(z, index, x)
     else:

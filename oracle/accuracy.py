@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 import handgrad
 from oracle import twins
-from oracle.padding import arguments_of
 from oracle.strategies import NetworkProblem, RuleProblem
 from oracle.verification import Problem, answers
 from oracle.witnesses import exact
@@ -161,7 +160,7 @@ def _by_jax(problem: Problem) -> Mapping[str, Any]:
     if isinstance(problem, RuleProblem):
         pullback = _jitted(problem.name, ())
         value, cotangents = pullback(problem.args, problem.kwargs, problem.cotangent)
-        names = (f"d{argument}" for argument in arguments_of(twins.RULES[problem.name]))
+        names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": value, **dict(zip(names, cotangents))}
     value_and_grad = _jitted(problem.name, tuple(problem.kwargs.items()))
     loss, (grads, dX) = value_and_grad(problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
@@ -210,7 +209,7 @@ def _by_torch(problem: Problem) -> Mapping[str, Any]:
         args = [torch.tensor(a, requires_grad=True) for a in problem.args]
         value = rules[problem.name](*args, **problem.kwargs)
         cotangents = torch.autograd.grad(value, args, torch.tensor(problem.cotangent))
-        names = (f"d{argument}" for argument in arguments_of(twins.RULES[problem.name]))
+        names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": value.detach().numpy(), **{k: a.numpy() for k, a in zip(names, cotangents)}}
     inputs = {k: torch.tensor(a, requires_grad=True) for k, a in {**problem.params, "X": problem.X}.items()}
     depth = len(problem.params) // 2

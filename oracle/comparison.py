@@ -37,6 +37,8 @@ import numpy as np
 from jax.extend import core
 from numpy.typing import NDArray
 
+from oracle import primitives
+
 __all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "perturbed"]
 
 DRAWS = 16
@@ -63,7 +65,7 @@ _SIZE_OF_INTEGERS: dict[str, Callable[..., Any]] = {
     "scatter-add": lambda terms, y, a, i, b: a + terms * b,
 }
 _ADDITIONS = frozenset(["add", "add_any", "sub"])
-_SUMS = frozenset(["dot_general", "reduce_sum"])
+_SUMS = frozenset(["dot_general", "reduce_sum", "scatter-add"])
 
 
 @dataclass(frozen=True)
@@ -100,28 +102,46 @@ class Comparison:
         )
 
 
-def perturbed(f: Callable[..., Any], *example: Any) -> Callable[..., Any]:
+def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Callable[..., Any]:
     """Return a function of a dtype and f's arguments that runs f, and runs it with its rounding exaggerated.
 
     It returns f's results, and the results of running f's operations in float64 ``DRAWS`` + 1 times, stacked, with each
     that rounds changed by ± one unit in the last place of the dtype. In the first of these runs nothing is changed.
+    If it is not compiled, it is NumPy that carries out the operations that JAX has found.
     """
     jaxpr, out_shape = jax.make_jaxpr(f, return_shape=True)(*example)
-    rng = np.random.default_rng(0)  # the same signs every time: a verdict can be repeated
-    signs = rng.choice([-1.0, 1.0], size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
-    signs[0] = 0
+    structure = jax.tree.structure(out_shape)
     together = np.arange(DRAWS + 1) % 2 == 0
+
+    def signs() -> NDArray[Any]:
+        drawn = np.random.default_rng(0).choice([-1.0, 1.0], size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
+        drawn[0] = 0
+        return drawn  # the same every time: a verdict can be repeated
+
+    if not compiled:
+
+        def interpreted(dtype: Any, *args: Any) -> Any:
+            limits, draws = np.finfo(dtype), []
+            for own, alike in zip(signs(), together):
+                run = _Perturbation(own, alike, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
+                with np.errstate(all="ignore"):
+                    results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
+                draws.append([np.asarray(value) for value, _ in results])
+            return tuple(jax.tree.unflatten(structure, r) for r in (draws[0], [np.stack(d) for d in zip(*draws)]))
+
+        return interpreted
 
     @functools.partial(jax.vmap, in_axes=(0, 0, None, None, None))
     def draw(signs: Any, together: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
-        results = _Perturbation(signs, together, eps, tiny).run(jaxpr, [_measured(a) for a in leaves])
-        return jax.tree.unflatten(jax.tree.structure(out_shape), [value for value, _ in results])
+        run = _Perturbation(signs, together, eps, tiny, jnp, primitives.bind)
+        results = run.run(jaxpr, [run.measured(a) for a in leaves])
+        return jax.tree.unflatten(structure, [value for value, _ in results])
 
     @jax.jit
     def both(signs: Any, together: Any, eps: Any, tiny: Any, args: Any) -> Any:
         return f(*args), draw(signs, together, eps, tiny, jax.tree.leaves(args))
 
-    on_device = jax.device_put((signs, together))
+    on_device = jax.device_put((signs(), together))
 
     def g(dtype: Any, *args: Any) -> Any:
         limits = np.finfo(dtype)
@@ -166,14 +186,17 @@ class _Perturbation:
     together: Any
     eps: Any
     tiny: Any
+    #: What computes: ``jax.numpy`` or ``numpy``, and what carries out one operation of JAX's.
+    xp: Any
+    bind: Callable[..., list[Any]]
     used: int = 0
 
     def run(self, closed: core.ClosedJaxpr, args: list[Any]) -> list[Any]:
-        pairs = dict(zip(closed.jaxpr.constvars, map(_measured, closed.consts)))
+        pairs = dict(zip(closed.jaxpr.constvars, map(self.measured, closed.consts)))
         pairs.update(zip(closed.jaxpr.invars, args))
 
         def read(atom: Any) -> Any:
-            return _measured(atom.val) if isinstance(atom, core.Literal) else pairs[atom]
+            return self.measured(atom.val) if isinstance(atom, core.Literal) else pairs[atom]
 
         for eqn in closed.jaxpr.eqns:
             operands = [read(atom) for atom in eqn.invars]
@@ -187,52 +210,45 @@ class _Perturbation:
         name = eqn.primitive.name
         values, sizes = zip(*operands) if operands else ((), ())
         if name in _EXACT or not jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating):
-            size: Any = functools.reduce(_larger, sizes, 1.0)
-            return [(r, size) for r in _bind(eqn, *values)]
+            size: Any = functools.reduce(self.larger, sizes, 1.0)
+            return [(r, size) for r in self.bind(eqn, *values)]
         size = np.inf
         if name in _SIZE_OF_INTEGERS:
             size = _SIZE_OF_INTEGERS[name](max(map(np.size, values)), eqn.params.get("y"), *sizes)
-            size = jnp.where(size * self.eps <= 1, size, np.inf)
-        inexact = jnp.where(size < np.inf, 0.0, 1.0)
+            size = self.xp.where(size * self.eps <= 1, size, np.inf)
+        inexact = self.xp.where(size < np.inf, 0.0, 1.0)
         if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
-            return [(r, size) for r in _bind(eqn, *(self.jitter(v, inexact * self.error(v)) for v in values))]
-        results = _bind(eqn, *values)
+            terms = (self.jitter(v, inexact * self.error(v)) if jnp.issubdtype(v.dtype, float) else v for v in values)
+            return [(r, size) for r in self.bind(eqn, *terms)]
+        results = self.bind(eqn, *values)
         errors = [self.error(r) for r in results]
         if name in _ADDITIONS:  # a + b is never further off than a or b would be
-            small = jnp.where(jnp.abs(values[0]) < jnp.abs(values[1]), values[0], values[1])
-            errors = [jnp.sign(small) * jnp.minimum(errors[0], jnp.abs(small))]
+            small = self.xp.where(self.xp.abs(values[0]) < self.xp.abs(values[1]), values[0], values[1])
+            errors = [self.xp.sign(small) * self.xp.minimum(errors[0], self.xp.abs(small))]
         return [(self.jitter(r, inexact * e), size) for r, e in zip(results, errors)]
 
     def error(self, x: Any) -> Any:
         """Return one unit in the last place of x, or x itself if it may be flushed to zero."""
-        return jnp.maximum(self.eps * jnp.abs(x), jnp.minimum(jnp.abs(x), self.tiny))
+        return self.xp.maximum(self.eps * self.xp.abs(x), self.xp.minimum(self.xp.abs(x), self.tiny))
 
     def jitter(self, x: Any, error: Any) -> Any:
         """Return x ± the error where x is finite: each entry with a sign of its own, or all with one."""
         start, self.used = self.used, self.used + x.size
         own = self.signs[start : self.used].reshape(x.shape)
-        sign = jnp.where(self.together, self.signs[start], own) if x.size else own
-        return jnp.where(jnp.isfinite(x), x + error * sign, x)
+        sign = self.xp.where(self.together, self.signs[start], own) if x.size else own
+        return self.xp.where(self.xp.isfinite(x), x + error * sign, x)
 
+    def measured(self, x: Any) -> tuple[Any, Any]:
+        """Return x and the size of the integers in it."""
+        x = self.xp.asarray(x)
+        if x.dtype == bool:
+            return x, 1.0
+        size = self.xp.max(self.xp.abs(x), initial=1).astype(float)
+        return x, self.xp.where(self.xp.all(x == self.xp.round(x)), size, np.inf)
 
-def _larger(a: Any, b: Any) -> Any:
-    return jnp.maximum(a, b)
-
-
-def _measured(x: Any) -> tuple[Any, Any]:
-    """Return x and the size of the integers in it."""
-    x = jnp.asarray(x)
-    if x.dtype == jnp.bool_:
-        return x, 1.0
-    size = jnp.max(jnp.abs(x), initial=1).astype(float)
-    return x, jnp.where(jnp.all(x == jnp.round(x)), size, np.inf)
-
-
-def _bind(eqn: Any, *values: Any) -> list[Any]:
-    given = eqn.primitive.get_bind_params(eqn.params)
-    functions, params = given if isinstance(given, tuple) else ((), given)  # JAX before 0.10 gives a pair
-    out = eqn.primitive.bind(*functions, *values, **params)
-    return list(out) if eqn.primitive.multiple_results else [out]
+    def larger(self, a: Any, b: Any) -> Any:
+        """Return the larger size of two."""
+        return self.xp.maximum(a, b)
 
 
 def _inner(eqn: Any) -> core.ClosedJaxpr | None:

@@ -4,29 +4,18 @@ Padding does not change what is real: a row that does not count has weight 0, a 
 −∞, and zeros elsewhere add nothing. What lies in the padding is cut off again.
 """
 
-import functools
-import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arguments_of", "dimensions_of", "pad", "pad_network", "pad_rule", "unpad"]
+from oracle.signatures import operands_of
+
+__all__ = ["pad", "pad_network", "pad_rule", "unpad"]
 
 #: What all dimensions of a problem are padded to: the first that holds the largest, or a power of two beyond.
 _SMALL, _LARGE = 8, 64
-
-
-@functools.cache
-def dimensions_of(twin: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
-    """Return the dimensions of each positional argument of a rule's twin, and of its value as ``"return"``."""
-    return {argument: dims for argument, (dims, _) in _annotations(twin).items()}
-
-
-def arguments_of(twin: Callable[..., Any]) -> list[str]:
-    """Return the names of the positional arguments of a rule's twin: those that are differentiated."""
-    return [name for name in dimensions_of(twin) if name != "return"]
 
 
 def pad_rule(
@@ -35,13 +24,13 @@ def pad_rule(
     """Return a rule's arguments, keywords and cotangent padded, with ``where`` added for a twin that takes it."""
     size = _size(*args, cotangent)
     padded = []
-    for a, (dims, fill) in zip(args, _annotations(twin).values()):
+    for a, operand in zip(args, operands_of(twin).values()):
         padded.append(pad(a, size))
-        for axis, d in enumerate(dims):
-            if d in fill:  # in the real rows only: a padded row stays finite
+        for axis, d in enumerate(operand.shapes[0]):
+            if d in operand.fill:  # in the real rows only: a padded row stays finite
                 where = [slice(n) for n in a.shape]
                 where[axis] = slice(a.shape[axis], None)
-                padded[-1][tuple(where)] = fill[d]
+                padded[-1][tuple(where)] = operand.fill[d]
     kwargs = {k: pad(v, size) if isinstance(v, np.ndarray) else v for k, v in kwargs.items()}
     if "where" in twin.__annotations__:
         kwargs["where"] = np.arange(size) < args[0].shape[0]
@@ -70,14 +59,6 @@ def unpad(padded: Any, like: NDArray[Any]) -> NDArray[Any]:
     """Return the part of ``padded`` that has the shape of ``like``; leading axes are kept."""
     real: Any = (..., *(slice(n) for n in np.shape(like)))
     return np.asarray(np.asarray(padded)[real])
-
-
-@functools.cache
-def _annotations(twin: Callable[..., Any]) -> dict[str, tuple[tuple[str, ...], dict[str, float]]]:
-    """Return the dimensions of a twin's positional arguments and value, and what each is padded with."""
-    hints = typing.get_type_hints(twin, include_extras=True)
-    found = {name: h.__metadata__ for name, h in hints.items() if hasattr(h, "__metadata__")}
-    return {name: (tuple(m[0].split()), m[1] if len(m) > 1 else {}) for name, m in found.items()}
 
 
 def _size(*arrays: NDArray[Any]) -> int:

@@ -6,18 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.comparison import Comparison
-from oracle.padding import arguments_of
 from oracle.strategies import NetworkProblem, RuleProblem
-from oracle.twins import RULES as TWINS
 
 __all__ = ["reproduction", "snippet"]
 
 
 def snippet(problem: RuleProblem | NetworkProblem) -> str:
     """Return code that gives the problem to handgrad and leaves the answers in variables."""
-    lines = ["import numpy as np", f"from handgrad import {problem.name}", ""]
     if isinstance(problem, RuleProblem):
-        names = arguments_of(TWINS[problem.name])
+        lines = ["import numpy as np", f"from handgrad.rules import {problem.name}", ""]
+        names = problem.argument_names
         lines += [f"{name} = {_source(a)}" for name, a in zip(names, problem.args)]
         keywords = [f"{k}={_source(v)}" for k, v in problem.kwargs.items()]
         lines += [
@@ -26,7 +24,7 @@ def snippet(problem: RuleProblem | NetworkProblem) -> str:
             f"{', '.join(f'd{name}' for name in names)}{',' if len(names) == 1 else ''} = backward(dvalue)",
         ]
         return "\n".join(lines)
-    lines.append("params = {")
+    lines = ["import numpy as np", f"from handgrad import {problem.name}", "", "params = {"]
     lines += [f'    "{name}": {_source(a)},' for name, a in problem.params.items()]
     lines += ["}", f"X = {_source(problem.X)}", f"y = {_source(problem.y)}"]
     keywords = [f"{k}={_source(v)}" for k, v in problem.kwargs.items()]
@@ -40,6 +38,8 @@ def snippet(problem: RuleProblem | NetworkProblem) -> str:
 
 
 def _source(a: Any) -> str:
+    if isinstance(a, tuple):
+        return f"({', '.join(map(_source, a))}{',' * (len(a) == 1)})"
     if not isinstance(a, np.ndarray):
         return repr(a)
     dtype = "" if a.dtype in (np.float64, np.int64) else f", np.{a.dtype}"

@@ -11,15 +11,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from oracle import twins
 from oracle.conventions import HANDGRAD, Conventions
-from oracle.padding import arguments_of, dimensions_of
+from oracle.signatures import Among, Operand, arguments_of, dimensions_of, keywords_of, operands_of
 
-__all__ = ["ACTIVATIONS_OF_MLP", "NetworkProblem", "RuleProblem", "copied", "network_problems", "rule_problems"]
+__all__ = [
+    "ACTIVATIONS_OF_MLP",
+    "DOMAINS",
+    "NetworkProblem",
+    "RuleProblem",
+    "copied",
+    "network_problems",
+    "rule_problems",
+]
 
 LARGEST = 8
 #: A dimension that is larger still, if one is wanted: code that goes in blocks is wrong behind the last whole one.
@@ -39,6 +48,16 @@ ACTIVATIONS_OF_MLP: tuple[tuple[str, ...], ...] = (
 
 #: What the entries of an array are like, the simplest first: a failing problem shrinks towards it.
 SCALES = ("integers", "ordinary", "small", "tens", "thousands")
+#: What entries become to lie in the domain of a function, and in float32 its value and slope in the format's range.
+DOMAINS: dict[str, Callable[[Any], Any]] = {
+    "": lambda a: a,
+    "nonzero": lambda a: np.where(a == 0, 1, a),
+    "positive": lambda a: np.where(a == 0, 1, np.abs(a)),
+    "above -1": lambda a: np.where(a > -1, a, -a),
+    "exponents": lambda a: np.clip(a, -80, 80),
+    "bases": lambda a: np.clip(np.abs(a), 1e-3, 1e4),
+    "powers": lambda a: np.clip(a, -8, 8),
+}
 _REGS = (0.0, 1.0, 0.1, 3.5, 1e-8, 1e3, 1e6)
 _LABEL_DTYPES = ("int64", "int32", "int16", "uint8", "int8", "uint64")
 #: What else a network's problem may have: none or one of each line.
@@ -67,6 +86,7 @@ _LARGE = st.sampled_from([(i, n) for i in (0, 0, 1, 2, 3) for n in LARGE])  # th
 _LAYOUTS = st.sampled_from(("C", "mixed"))
 _MULTIPLES = st.sampled_from((1.0, 0.5, 2.0))
 _HIDDEN = st.sampled_from(ACTIVATIONS_OF_MLP)
+_COUNTS = st.sampled_from((2, 1, 3))
 _EACH_FEATURE = [st.sampled_from(("none",) * 3 + features) for features in _FEATURES]
 
 
@@ -90,7 +110,9 @@ class RuleProblem:
     @property
     def argument_names(self) -> list[str]:
         """The names of the arguments that are differentiated."""
-        return arguments_of(twins.RULES[self.name]) if self.truth is None else [f"x{i}" for i in range(len(self.args))]
+        if self.truth is None:
+            return arguments_of(twins.RULES[self.name], len(self.args))
+        return [f"x{i}" for i in range(len(self.args))]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -127,28 +149,75 @@ def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None, *, large: bool 
     """Draw a problem for a rule, float32 or float64 unless a dtype is given, and at times one that is ``large``."""
     dtype = draw(_DTYPES) if dtype is None else dtype
     twin = twins.RULES[name]
-    dimensions = dimensions_of(twin)
-    sizes = _sizes(draw, sorted({d for dims in dimensions.values() for d in dims}), large)
+    sizes = _sizes(draw, _dimensions(twin), large)
     scale = draw(_RULE_SCALES)
     layout = draw(_LAYOUTS)
     rng = np.random.default_rng(draw(_SEEDS))
 
-    args = tuple(
-        _laid_out(_entries(rng, tuple(sizes[d] for d in dims), scale), dtype, rng, layout)
-        for argument, dims in dimensions.items()
-        if argument != "return"
-    )
+    def array(operand: Operand) -> NDArray[Any]:
+        entries = _entries(rng, _shape(draw, operand, sizes), scale)
+        return _laid_out(DOMAINS[operand.domain](entries), dtype, rng, layout)
+
+    args: list[NDArray[Any]] = []
+    for argument, operand in operands_of(twin).items():
+        args += [array(operand) for _ in range(draw(_COUNTS) if argument[0] == "*" else 1)]
     kwargs: dict[str, Any] = {}
     for keyword, p in inspect.signature(twin).parameters.items():
-        if keyword == "labels":
+        choice = keywords_of(twin).get(keyword)
+        if isinstance(choice, Among):
+            kwargs[keyword] = draw(_among(twin, keyword))
+        elif choice is not None:
+            shape = _shape(draw, choice, sizes)
+            kwargs[keyword] = shape if choice.domain == "sizes" else np.asarray(rng.random(shape) < 0.5)
+        elif keyword == "labels":
             kwargs[keyword] = rng.integers(0, sizes["C"], sizes["N"])
         elif keyword == "reg":
             kwargs[keyword] = float(dtype(draw(_STRENGTHS)))
         elif p.kind is p.KEYWORD_ONLY and isinstance(p.default, float):
             kwargs[keyword] = float(dtype(p.default * draw(_MULTIPLES)))
-    value_shape = tuple(sizes[d] for d in dimensions["return"])
-    cotangent = _entries(rng, value_shape, draw(_COTANGENT_SCALES))
-    return RuleProblem(name, args, kwargs, _laid_out(cotangent, dtype, rng, layout))
+    cotangent = _entries(rng, _value_shape(twin, args, kwargs, sizes), draw(_COTANGENT_SCALES))
+    return RuleProblem(name, tuple(args), kwargs, _laid_out(cotangent, dtype, rng, layout))
+
+
+@functools.cache
+def _dimensions(twin: Callable[..., Any]) -> list[str]:
+    """Return the dimensions that have to be drawn; a number is no name."""
+    choices = [*operands_of(twin).values(), *(k for k in keywords_of(twin).values() if isinstance(k, Operand))]
+    found = {d for choice in choices for dims in choice.shapes for d in dims if not d.isdigit()}
+    return sorted(found.union(dimensions_of(twin).get("return", ())))
+
+
+@functools.cache
+def _among(twin: Callable[..., Any], keyword: str) -> st.SearchStrategy[Any]:
+    choice = keywords_of(twin)[keyword]
+    assert isinstance(choice, Among)
+    return st.sampled_from(choice.values)
+
+
+@functools.cache
+def _one_of(shapes: tuple[tuple[str, ...], ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from(shapes)
+
+
+def _shape(draw: st.DrawFn, operand: Operand, sizes: dict[str, int]) -> tuple[int, ...]:
+    dims = operand.shapes[0] if len(operand.shapes) == 1 else draw(_one_of(operand.shapes))
+    return tuple(int(d) if d.isdigit() else sizes[d] for d in dims)
+
+
+def _value_shape(
+    twin: Callable[..., Any], args: Sequence[NDArray[Any]], kwargs: dict[str, Any], sizes: dict[str, int]
+) -> tuple[int, ...]:
+    """Return the shape of a rule's value: as its twin says it, or as JAX finds it."""
+    dims = dimensions_of(twin)
+    if "return" in dims:
+        return tuple(sizes[d] for d in dims["return"])
+    key = (twin, tuple(a.shape for a in args), repr({k: getattr(v, "shape", v) for k, v in kwargs.items()}))
+    if key not in _value_shapes:
+        _value_shapes[key] = jax.eval_shape(functools.partial(twin, **kwargs), *args).shape
+    return _value_shapes[key]
+
+
+_value_shapes: dict[Any, tuple[int, ...]] = {}
 
 
 @st.composite

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 import handgrad
 from oracle import contract
 from oracle.comparison import Comparison, compare
-from oracle.padding import arguments_of
 from oracle.strategies import NetworkProblem, RuleProblem, network_problems, rule_problems
-from oracle.twins import RULES as TWINS
 from oracle.witnesses import complex_step, exact, jax_grad, loops
 
 __all__ = ["Examination", "Problem", "answers", "examine", "search", "training_run"]
@@ -54,7 +52,7 @@ def answers(problem: Problem) -> dict[str, Any]:
     """Return handgrad's answers by name: "value", "dx", … for a rule; "loss", "W1", …, "X" for a network."""
     if isinstance(problem, RuleProblem):
         value, backward = handgrad.RULES[problem.name](*problem.args, **problem.kwargs)
-        names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
+        names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": value, **dict(zip(names, backward(problem.cotangent)))}
     loss, grads = handgrad.NETWORKS[problem.name].loss_and_grad(
         problem.params, problem.X, problem.y, problem.reg, input_grad=problem.input_grad, **problem.kwargs
@@ -168,7 +166,7 @@ def training_run(
 
 def _arguments(problem: Problem) -> dict[str, NDArray[Any]]:
     if isinstance(problem, RuleProblem):
-        names = arguments_of(TWINS[problem.name])
+        names = problem.argument_names
         keywords = {k: v for k, v in problem.kwargs.items() if isinstance(v, np.ndarray)}
         return {**dict(zip(names, problem.args)), **keywords, "the cotangent": problem.cotangent}
     return {**problem.params, "X": problem.X, "y": problem.y}
@@ -177,7 +175,7 @@ def _arguments(problem: Problem) -> dict[str, NDArray[Any]]:
 def _like(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return an array of the right shape and dtype for each answer."""
     if isinstance(problem, RuleProblem):
-        names = (f"d{argument}" for argument in arguments_of(TWINS[problem.name]))
+        names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": problem.cotangent, **dict(zip(names, problem.args))}
     like = {"loss": np.zeros((), problem.dtype), **problem.params}
     return like | {"X": problem.X} if problem.input_grad else like

@@ -163,6 +163,7 @@ def var(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: floa
     axes = _axes("var", x, axis)
     n = _count("var", x, axes, more_than=correction)
     d = x - xp.mean(x, axis=axes, keepdims=True)
+    d -= xp.mean(d, axis=axes, keepdims=True)  # the rounding of the first mean, which every dx would bear
 
     def backward(dz: Array) -> tuple[Array]:
         return (_repeated(dz * (2 / (n - correction)), x, axes) * d,)
@@ -180,7 +181,7 @@ def _axes(name: str, x: Array, axis: Axis) -> tuple[int, ...]:
 
 
 def _count(name: str, x: Array, axes: tuple[int, ...], more_than: float = 0) -> int:
-    n = math.prod(x.shape[i] for i in axes)
+    n = int(math.prod(x.shape[i] for i in axes))
     if n <= more_than:
         raise ValueError(
             f"{name} expected more than {more_than:g} entries along its axes, given shape {tuple(x.shape)}"

@@ -9,12 +9,10 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from mpmath import exp, expm1, log1p, mpf, sech, sqrt, tanh
+from mpmath import exp, expm1, log, log1p, mpf, sech, sqrt, tanh
 from numpy.typing import NDArray
 
-from oracle.padding import arguments_of
 from oracle.strategies import NetworkProblem, RuleProblem
-from oracle.twins import RULES as TWINS
 
 __all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "numbers", "testify"]
 
@@ -99,12 +97,154 @@ def _elementwise(value: Callable[..., Any], slope: Callable[..., Any]) -> Callab
     return rule
 
 
+def _power_slopes(x: Any, y: Any) -> tuple[Any, Any]:
+    return (y * x ** (y - 1) if y else mpf(0)), (x**y * log(x) if x else mpf(0))
+
+
+#: The value and the two slopes of each operation on two arrays, entry by entry.
+OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "add": (lambda x, y: x + y, lambda x, y: (mpf(1), mpf(1))),
+    "subtract": (lambda x, y: x - y, lambda x, y: (mpf(1), mpf(-1))),
+    "multiply": (lambda x, y: x * y, lambda x, y: (y, x)),
+    "divide": (lambda x, y: x / y, lambda x, y: (1 / y, -x / y**2)),
+    "power": (lambda x, y: x**y, _power_slopes),
+    "maximum": (max, lambda x, y: (mpf(x > y) + mpf(x == y) / 2, mpf(y > x) + mpf(x == y) / 2)),
+    "minimum": (min, lambda x, y: (mpf(x < y) + mpf(x == y) / 2, mpf(y < x) + mpf(x == y) / 2)),
+}
+
+#: The value and the slope of each function of one array, entry by entry.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "negative": (lambda x: -x, lambda x: mpf(-1)),
+    "exp": (exp, exp),
+    "expm1": (expm1, exp),
+    "log": (log, lambda x: 1 / x),
+    "log1p": (log1p, lambda x: 1 / (1 + x)),
+    "sqrt": (sqrt, lambda x: 1 / (2 * sqrt(x))),
+    "absolute": (abs, lambda x: mpf(1) if x >= 0 else mpf(-1)),
+}
+
+
+def _operation(value: Callable[..., Any], slopes: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """Return the rule of an operation on two arrays; what each entry of z was made of is looked up by its number."""
+
+    def rule(dz: Any, x: Any, y: Any) -> tuple[Any, ...]:
+        x, y, dz = (np.asarray(a, object) for a in (x, y, dz))
+        i, j = np.broadcast_arrays(*(np.arange(a.size).reshape(a.shape) for a in (x, y)))
+        pairs = [(x.flat[m], y.flat[n]) for m, n in zip(i.flat, j.flat)]
+        z = np.array([value(*pair) for pair in pairs], object).reshape(dz.shape)
+        dx, dy = (np.full(a.shape, mpf(0), object) for a in (x, y))
+        for m, n, pair, d in zip(i.flat, j.flat, pairs, dz.flat):
+            of_x, of_y = slopes(*pair)
+            dx.flat[m] += d * of_x
+            dy.flat[n] += d * of_y
+        return z, dx, dy
+
+    return rule
+
+
+def _where(dz: Any, x: Any, y: Any, *, condition: Any) -> tuple[Any, ...]:
+    rearranged = _rearrangement(lambda numbers, others: np.where(condition, numbers, others))
+    return rearranged(dz, x, y)
+
+
+def _rearrangement(f: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """Return the rule of what only moves entries: carried out on their numbers, it says where each came from."""
+
+    def rule(dz: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        arrays = [np.asarray(a, object) for a in args]
+        starts = np.cumsum([0, *(a.size for a in arrays)])
+        entries = np.concatenate([a.ravel() for a in arrays])
+        numbers = [start + np.arange(a.size).reshape(a.shape) for start, a in zip(starts, arrays)]
+        came_from = np.asarray(f(*numbers, **kwargs))
+        back = np.full(entries.shape, mpf(0), object)
+        for number, d in zip(came_from.flat, np.asarray(dz, object).flat):
+            back[number] += d
+        cotangents = (b.reshape(a.shape) for b, a in zip(np.split(back, starts[1:-1]), arrays))
+        return entries[came_from], *cotangents
+
+    return rule
+
+
+def _scatter(dx: Any, x: Any, *, index: Any, shape: Any) -> tuple[Any, ...]:
+    z, places = np.full(shape, mpf(0), object), np.arange(int(np.prod(shape))).reshape(shape)[index]
+    for place, entry in zip(places.flat, x.flat):
+        z.flat[place] += entry
+    return z, dx.ravel()[places]
+
+
+def _matmul(dz: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """Multiply entry by entry: z[n, h] += x[n, d] y[d, h] for every matrix of the stack."""
+    row, column = x if x.ndim > 1 else x[None, :], y if y.ndim > 1 else y[:, None]
+    stack = np.broadcast_shapes(row.shape[:-2], column.shape[:-2])
+    z = np.full((*stack, row.shape[-2], column.shape[-1]), mpf(0), object)
+    dz = np.asarray(dz, object).reshape(z.shape)
+    dx, dy = np.full(row.shape, mpf(0), object), np.full(column.shape, mpf(0), object)
+    for *at, n, h in np.ndindex(z.shape):
+        in_x, in_y = (
+            [i if m > 1 else 0 for i, m in zip(at[len(stack) - a.ndim + 2 :], a.shape)] for a in (row, column)
+        )
+        for d in range(row.shape[-1]):
+            i, j = (*in_x, n, d), (*in_y, d, h)
+            z[*at, n, h] += row[i] * column[j]
+            dx[i] += dz[*at, n, h] * column[j]
+            dy[j] += dz[*at, n, h] * row[i]
+    return (x @ y if x.ndim == y.ndim == 1 else z.reshape(np.shape(x @ y))), dx.reshape(x.shape), dy.reshape(y.shape)
+
+
+def _reduction(reduce: Callable[..., tuple[Any, list[Any]]]) -> Callable[..., tuple[Any, ...]]:
+    """Return the rule of a reduction from that of a list: its value, and the slope of each entry."""
+
+    def rule(dz: Any, x: Any, *, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> tuple[Any, ...]:
+        ones = np.ones(x.shape)
+        kept = np.sum(ones, axis=axis, keepdims=True).shape
+        group = np.broadcast_to(np.arange(np.prod(kept, dtype=int)).reshape(kept), x.shape)
+        z, dx = np.full(kept, mpf(0), object), np.full(x.shape, mpf(0), object)
+        for g, d in enumerate(np.ravel(np.asarray(dz, object))):
+            members = group == g
+            z.flat[g], slopes = reduce(list(x[members]), **kwargs)
+            dx[members] = [d * slope for slope in slopes]
+        return z.reshape(np.sum(ones, axis=axis, keepdims=keepdims).shape), dx
+
+    return rule
+
+
+def _mean(x: list[Any]) -> Any:
+    return sum(x, mpf(0)) / len(x)
+
+
+def _logsumexp(x: list[Any]) -> tuple[Any, list[Any]]:
+    top = max(x)
+    others = list(x)
+    others.remove(top)
+    rest = sum((exp(a - top) for a in others), mpf(0))
+    return top + log1p(rest), [exp(a - top) / (1 + rest) for a in x]
+
+
+def _var(x: list[Any], *, correction: float = 0.0) -> tuple[Any, list[Any]]:
+    n = len(x) - mpf(correction)
+    return sum((a - _mean(x)) ** 2 for a in x) / n, [2 * (a - _mean(x)) / n for a in x]
+
+
 #: For each rule, a function of the cotangent and the arguments that gives the value and the arguments' cotangents.
 RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "affine": _affine,
-    **{name: _elementwise(*pair) for name, pair in ACTIVATIONS.items()},
+    **{name: _elementwise(*pair) for name, pair in {**ACTIVATIONS, **FUNCTIONS}.items()},
     "softmax_cross_entropy": _softmax_cross_entropy,
     "l2": _l2,
+    **{name: _operation(*pair) for name, pair in OPERATIONS.items()},
+    "where": _where,
+    "matmul": _matmul,
+    "sum": _reduction(lambda x: (sum(x, mpf(0)), [mpf(1)] * len(x))),
+    "mean": _reduction(lambda x: (_mean(x), [mpf(1) / len(x)] * len(x))),
+    "max": _reduction(lambda x: (max(x), [mpf(a == max(x)) / x.count(max(x)) for a in x])),
+    "logsumexp": _reduction(_logsumexp),
+    "var": _reduction(_var),
+    "reshape": _rearrangement(np.reshape),
+    "transpose": _rearrangement(np.transpose),
+    "broadcast_to": _rearrangement(np.broadcast_to),
+    "concatenate": _rearrangement(lambda *numbers, axis=0: np.concatenate(numbers, axis)),
+    "getitem": _rearrangement(lambda numbers, *, index: numbers[index]),
+    "scatter": _scatter,
 }
 
 
@@ -116,7 +256,7 @@ def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]]:
 
 def _rule(problem: RuleProblem) -> dict[str, NDArray[Any]]:
     dvalue, *args = map(numbers, (problem.cotangent, *problem.args))
-    names = ["value", *(f"d{argument}" for argument in arguments_of(TWINS[problem.name]))]
+    names = ["value", *(f"d{argument}" for argument in problem.argument_names)]
     results = RULES[problem.name](dvalue, *args, **problem.kwargs)
     return {name: np.asarray(a, object) for name, a in zip(names, results)}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from oracle import twins
 from oracle.comparison import bounds, perturbed
 from oracle.padding import pad_network, pad_rule, unpad
+from oracle.signatures import dimensions_of
 from oracle.strategies import NetworkProblem, RuleProblem
 
 __all__ = ["Testimony", "testify"]
@@ -38,15 +39,22 @@ def _rule(problem: RuleProblem) -> Testimony:
     twin = problem.truth or twins.RULES[problem.name]
     names = [f"d{argument}" for argument in problem.argument_names]
     args, kwargs, cotangent = problem.args, problem.kwargs, problem.cotangent
+    like = {"value": problem.cotangent, **dict(zip(names, problem.args))}
+    fixed: dict[str, Any] = {}  # what shapes depend on cannot be traced
     if problem.truth is None:
-        args, kwargs, cotangent = pad_rule(twin, args, kwargs, cotangent)
+        if padded := "return" in dimensions_of(twin):
+            args, kwargs, cotangent = pad_rule(twin, args, kwargs, cotangent)
+        else:
+            fixed = {k: v for k, v in kwargs.items() if not isinstance(v, np.ndarray)}
+            kwargs = {k: v for k, v in kwargs.items() if k not in fixed}
 
     def vjp(args: Any, kwargs: Any, cotangent: Any) -> Any:
-        value, backward = jax.vjp(lambda *a: twin(*a, **kwargs), *args)
+        value, backward = jax.vjp(lambda *a: twin(*a, **kwargs, **fixed), *args)
         return {"value": value, **dict(zip(names, backward(cotangent)))}
 
-    like = {"value": problem.cotangent, **dict(zip(names, problem.args))}
-    return _testimony(("rule", twin), vjp, (args, kwargs, cotangent), problem.dtype, like)
+    compiled = problem.truth is not None or padded
+    key = ("rule", twin, repr(fixed))
+    return _testimony(key, vjp, (args, kwargs, cotangent), problem.dtype, like, compiled=compiled)
 
 
 def _network(problem: NetworkProblem) -> Testimony:
@@ -84,10 +92,17 @@ _compiled: dict[Any, Any] = {}
 
 
 def _testimony(
-    key: tuple[Any, ...], f: Callable[..., Any], args: Any, dtype: np.dtype[Any], like: dict[str, NDArray[Any]]
+    key: tuple[Any, ...],
+    f: Callable[..., Any],
+    args: Any,
+    dtype: np.dtype[Any],
+    like: dict[str, NDArray[Any]],
+    *,
+    compiled: bool = True,
 ) -> Testimony:
-    """Run ``f`` as it is, and perturbed, both in float64; it is compiled once for each key, padded shape and dtype.
+    """Run ``f`` as it is, and perturbed, both in float64; it is traced once for each key, shape and dtype.
 
+    What cannot be padded to one shape is not compiled: ``jax.jit`` would take tenths of a second for each.
     What is said of a float32 problem is so exact that only the answer's own rounding remains between the two.
     """
     leaves, structure = jax.tree.flatten(args)
@@ -95,7 +110,7 @@ def _testimony(
     wide = jax.tree.unflatten(structure, leaves)
     key = (*key, *((a.shape, a.dtype) for a in leaves))
     if key not in _compiled:
-        _compiled[key] = perturbed(f, *wide)
+        _compiled[key] = perturbed(f, *wide, compiled=compiled)
     expected, draws = _compiled[key](dtype, *wide)
 
     scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)

@@ -36,7 +36,7 @@ def test_verify_with_a_wrong_rule_prints_the_smallest_problem_and_exits_with_1(m
     assert status == 1
     assert "DISAGREES" in out
     assert re.search(r"dz\[\d, \d\] is .* expected .* exceeds the bound", out)
-    assert "from handgrad import relu" in out
+    assert "from handgrad.rules import relu" in out
     assert "wrong: relu" in out
 
 

@@ -1,4 +1,4 @@
-"""Padding changes nothing that is real."""
+"""Padding changes nothing that is real, nor does NumPy carry out JAX's operations otherwise than JAX."""
 
 import functools
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle import twins
-from oracle.padding import dimensions_of, pad, pad_network, unpad
+from oracle.padding import pad, pad_network, unpad
+from oracle.signatures import dimensions_of
 from oracle.strategies import network_problems, rule_problems
 from oracle.witnesses import jax_grad
 
@@ -26,7 +27,7 @@ def test_all_dimensions_of_a_problem_go_up_to_one_size():
 @pytest.mark.parametrize("name", twins.RULES)
 @settings(max_examples=5)
 @given(data=st.data())
-def test_padded_rules_give_what_unpadded_ones_give(name, data):
+def test_padded_or_interpreted_rules_give_what_jax_gives(name, data):
     problem = data.draw(rule_problems(name, np.float64))
     padded = jax_grad.testify(problem)
 

@@ -6,7 +6,9 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from handgrad import RULES
-from oracle.strategies import ACTIVATIONS_OF_MLP, network_problems, rule_problems
+from oracle import twins
+from oracle.signatures import operands_of
+from oracle.strategies import ACTIVATIONS_OF_MLP, DOMAINS, network_problems, rule_problems
 
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])
@@ -53,9 +55,13 @@ def test_case_is_drawn(case):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_meets_both_tails_and_exact_zeros(name):
-    for wanted in (lambda p: np.abs(p.args[0]).max() > 5e3, lambda p: np.any(p.args[0] == 0)):
-        find(rule_problems(name), wanted, settings=unshrunk)
+def test_every_rule_meets_the_ends_of_its_domain_and_exact_zeros(name):
+    (first, *_) = operands_of(twins.RULES[name]).values()
+    *ends, at_zero = DOMAINS[first.domain](np.array([-1e4, 1e4, 0]))
+    far = np.abs(ends).max() / 2
+
+    for wanted in (lambda p: np.abs(p.args[0]).max() > far, lambda p: np.any(p.args[0] == np.float32(at_zero))):
+        find(rule_problems(name, np.float32), wanted, settings=unshrunk)
 
 
 @given(problem=network_problems("two_layer"))

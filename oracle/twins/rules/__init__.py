@@ -3,11 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from oracle.twins.rules import activations, affine, losses, penalties
+from oracle.twins.rules import (
+    activations,
+    affine,
+    arithmetic,
+    losses,
+    matmul,
+    penalties,
+    rearrangements,
+    reductions,
+)
 
 __all__ = ["RULES"]
 
 #: Every twin by the name of its rule.
 RULES: dict[str, Callable[..., Any]] = {
-    name: getattr(family, name) for family in (affine, activations, losses, penalties) for name in family.__all__
+    name: getattr(family, name)
+    for family in (affine, activations, losses, penalties, arithmetic, matmul, reductions, rearrangements)
+    for name in family.__all__
 }
