@@ -1,6 +1,6 @@
 """Backpropagation derived by hand, in NumPy, and proved against jax.grad."""
 
-from handgrad import datasets
+from handgrad import datasets, graph, rules
 from handgrad.checkpoints import load_params, save_params
 from handgrad.classifiers import TwoLayerNet
 from handgrad.networks import NETWORKS, init_params, mlp, softmax_classifier, three_layer, two_layer
@@ -42,6 +42,7 @@ __all__ = [
     "exponential_decay",
     "fit",
     "gelu",
+    "graph",
     "hard_tanh",
     "identity",
     "init_params",
@@ -52,6 +53,7 @@ __all__ = [
     "mish",
     "mlp",
     "relu",
+    "rules",
     "save_params",
     "selu",
     "sgd",

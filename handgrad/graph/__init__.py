@@ -1,0 +1,10 @@
+"""The computational graph: the rules that are derived by hand, chained by the machine.
+
+An operator or a function of NumPy's on a :class:`Variable` applies a rule of :mod:`handgrad.rules` and remembers its
+pullback; :func:`gradients` walks back along what was remembered.
+"""
+
+from handgrad.graph.differentiation import gradients, value_and_grad, variables
+from handgrad.graph.variable import Variable, apply
+
+__all__ = ["Variable", "apply", "gradients", "value_and_grad", "variables"]

@@ -1,0 +1,151 @@
+"""NumPy's functions on Variables: each is a rule or a few of them; any other is refused by name."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from handgrad import rules
+from handgrad.graph.variable import apply, plain
+
+__all__ = ["call_function", "call_ufunc"]
+
+_UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: rules.add,
+    np.subtract: rules.subtract,
+    np.multiply: rules.multiply,
+    np.divide: rules.divide,
+    np.negative: rules.negative,
+    np.positive: rules.identity,
+    np.power: rules.power,
+    np.exp: rules.exp,
+    np.expm1: rules.expm1,
+    np.log: rules.log,
+    np.log1p: rules.log1p,
+    np.sqrt: rules.sqrt,
+    np.absolute: rules.absolute,
+    np.maximum: rules.maximum,
+    np.minimum: rules.minimum,
+    np.matmul: rules.matmul,
+    np.tanh: rules.tanh,
+}
+
+#: What has no derivative, or the derivative 0: computed on the values.
+_CONSTANT = {
+    *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf),
+    *(np.sign, np.floor, np.ceil, np.rint, np.argmax, np.argmin, np.any, np.all, np.shape, np.ndim, np.size, np.round),
+    *(np.zeros_like, np.ones_like, np.full_like, np.array_equal, np.allclose, np.isclose, np.array_repr, np.array_str),
+}
+
+
+# under NumPy's names and with its arguments, as far as they have a derivative
+def square(x: Any) -> Any:
+    return x * x
+
+
+def reciprocal(x: Any) -> Any:
+    return 1.0 / x
+
+
+def sum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return apply(rules.sum, a, axis=axis, keepdims=keepdims)
+
+
+def mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return apply(rules.mean, a, axis=axis, keepdims=keepdims)
+
+
+def max(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return apply(rules.max, a, axis=axis, keepdims=keepdims)
+
+
+def min(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return -apply(rules.max, -a, axis=axis, keepdims=keepdims)
+
+
+def var(a: Any, axis: Any = None, *, ddof: float = 0, correction: float = 0, keepdims: bool = False) -> Any:
+    return apply(rules.var, a, axis=axis, keepdims=keepdims, correction=float(ddof or correction))
+
+
+def std(a: Any, axis: Any = None, *, ddof: float = 0, correction: float = 0, keepdims: bool = False) -> Any:
+    return apply(rules.sqrt, var(a, axis, ddof=ddof, correction=correction, keepdims=keepdims))
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    return apply(rules.where, x, y, condition=np.asarray(plain(condition)))
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    a = a if a_min is None else apply(rules.maximum, a, a_min)
+    return a if a_max is None else apply(rules.minimum, a, a_max)
+
+
+def reshape(a: Any, shape: Any) -> Any:
+    return apply(rules.reshape, a, shape=shape)
+
+
+def ravel(a: Any) -> Any:
+    return apply(rules.reshape, a, shape=-1)
+
+
+def squeeze(a: Any, axis: Any = None) -> Any:
+    return apply(rules.reshape, a, shape=np.squeeze(plain(a), axis).shape)
+
+
+def expand_dims(a: Any, axis: Any) -> Any:
+    return apply(rules.reshape, a, shape=np.expand_dims(plain(a), axis).shape)
+
+
+def transpose(a: Any, axes: Any = None) -> Any:
+    return apply(rules.transpose, a, axes=axes)
+
+
+def broadcast_to(array: Any, shape: Any) -> Any:
+    return apply(rules.broadcast_to, array, shape=shape)
+
+
+def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
+    return apply(rules.concatenate, *arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    return concatenate([expand_dims(a, axis) for a in arrays], axis)
+
+
+def dot(a: Any, b: Any) -> Any:
+    return apply(rules.matmul if np.ndim(plain(a)) and np.ndim(plain(b)) else rules.multiply, a, b)
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    getattr(np, f.__name__): f
+    for f in (
+        square, reciprocal, sum, mean, max, min, var, std, where, clip, reshape, ravel, squeeze, expand_dims, transpose,
+        broadcast_to, concatenate, stack, dot,
+    )
+} | {np.amax: max, np.amin: min}  # fmt: skip
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Return the ufunc of Variables and arrays, as a Variable if it has a derivative."""
+    name = f"numpy.{ufunc.__name__}"
+    if method != "__call__":
+        raise TypeError(f"handgrad.graph has no rule for {name}.{method}; sum, mean, max and min have one")
+    if kwargs.get("out"):
+        raise TypeError(f"{name} into an array that exists would lose the gradient: write a = a + v for a += v")
+    if kwargs:
+        raise TypeError(f"handgrad.graph expected no keywords for {name}, given {', '.join(kwargs)}")
+    if ufunc in _UFUNCS:
+        return apply(_UFUNCS[ufunc], *inputs)
+    return call_function(ufunc, inputs, kwargs)
+
+
+def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Return a function of NumPy's of Variables and arrays, as a Variable if it has a derivative."""
+    if function in _FUNCTIONS:
+        return _FUNCTIONS[function](*args, **kwargs)
+    if function in _CONSTANT:
+        return function(*map(plain, args), **{key: plain(a) for key, a in kwargs.items()})
+    raise TypeError(
+        f"handgrad.graph has no rule for numpy.{function.__name__}: write it with functions that have one, or write a "
+        "rule of your own and use graph.apply(rule, x)"
+    )
