@@ -5,6 +5,7 @@ pullback; :func:`gradients` walks back along what was remembered.
 """
 
 from handgrad.graph.differentiation import gradients, value_and_grad, variables
+from handgrad.graph.networks import network_loss
 from handgrad.graph.variable import Variable, apply
 
-__all__ = ["Variable", "apply", "gradients", "value_and_grad", "variables"]
+__all__ = ["Variable", "apply", "gradients", "network_loss", "value_and_grad", "variables"]

@@ -1,5 +1,6 @@
 """Variables: arrays that remember which rule made them of which other variables."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -284,15 +285,14 @@ def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
     ----------
     ``docs/derivations/graph.md``.
     """
-    level = -1
-    for a in args:
-        if isinstance(a, Variable) and a.level > level:
-            level, like = a.level, a
-    if level < 0:
+    among = [a for a in args if type(a) is Variable]
+    if not among:
         return rule(*args, **kwargs)[0]
-    parents = tuple([a if isinstance(a, Variable) and a.level == level else _constant(a, like) for a in args])
+    like = among[0] if len(among) == 1 else max(among, key=_level)
+    level = like.level
+    parents = tuple([a if type(a) is Variable and a.level == level else _constant(a, like) for a in args])
     values = [parent.value for parent in parents]
-    if isinstance(like.value, Variable) or any(isinstance(v, Variable) for v in values):
+    if Variable in map(type, values):
         values = _alike(values)
     node = Variable.__new__(Variable)
     node.value, node.backward = rule(*values, **kwargs)
@@ -316,6 +316,9 @@ def leaf(value: Any, level: int, name: str | None = None) -> Variable:
     return variable
 
 
+_level = operator.attrgetter("level")
+
+
 def _constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
     if isinstance(a, bool | int | float) or (isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "iub"):
@@ -328,8 +331,8 @@ def _constant(a: Any, like: Variable) -> Variable:
 
 def _alike(values: list[Any]) -> list[Any]:
     """Return the values as Variables of one level, the highest, which a rule can compute with."""
-    like = max((v for v in values if isinstance(v, Variable)), key=lambda v: v.level)
-    return [v if isinstance(v, Variable) and v.level == like.level else _constant(v, like) for v in values]
+    like = max((v for v in values if type(v) is Variable), key=_level)
+    return [v if type(v) is Variable and v.level == like.level else _constant(v, like) for v in values]
 
 
 def _held(value: Any) -> Any:
