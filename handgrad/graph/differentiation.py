@@ -5,6 +5,7 @@ Derivation: ``docs/derivations/graph.md``.
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -38,10 +39,8 @@ def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[
         dnode = cotangents.pop(node)  # complete: all that use the node came before
         dparents = _pull_back(node, dnode, wanted)
         for parent, d in zip(node.parents, dparents):
-            if parent in cotangents:
-                cotangents[parent] += d
-            elif parent in wanted:
-                cotangents[parent] = d
+            if parent in wanted:
+                cotangents[parent] = operator.iadd(cotangents[parent], d) if parent in cotangents else d
         yield node, dnode, dparents
 
 

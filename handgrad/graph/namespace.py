@@ -69,6 +69,11 @@ class _Namespace:
             return self._library.where(condition, x, y)
         return apply(rules.where, x, y, condition=plain(condition))
 
+    def take(self, x: Any, indices: Any, *, axis: int = 0) -> Any:
+        if not isinstance(x, Variable):
+            return self._library.take(x, indices, axis=axis)
+        return apply(rules.getitem, x, index=(slice(None),) * axis + (indices,) if axis else indices)
+
     def concat(self, arrays: Any, *, axis: int = 0) -> Any:
         return apply(rules.concatenate, *arrays, axis=axis)
 

@@ -323,7 +323,8 @@ def _constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
     if isinstance(a, bool | int | float) or (isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "iub"):
         given = a if isinstance(a, np.ndarray) else None
-        constant = leaf(np.asarray(a, like.dtype), like.level)
+        library = namespace(plain(like))
+        constant = leaf(library.asarray(a, dtype=like.dtype), like.level)
         constant.given = given
         return constant
     return leaf(a, like.level)

@@ -162,7 +162,7 @@ def power(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
         dx = dy = None
         if needs[0]:
-            dx = unbroadcast(dz * (y * x ** xp.where(y == 0, 1, y - 1)), x)
+            dx = unbroadcast(dz * (y * x ** xp.where(y == 0, 0, y - 1)), x)
         if needs[1]:
             dy = unbroadcast(dz * (x**y * xp.log(xp.where(x == 0, 1, x))), y)
         return dx, dy
@@ -320,7 +320,7 @@ def exp(x: Array) -> tuple[Array, Pullback]:
 def expm1(x: Array) -> tuple[Array, Pullback]:
     """Return z = eˣ − 1, accurate where x is near 0, and its pullback dx = dz eˣ.
 
-    The slope is not computed as z + 1, which is 0 from x = −37 on.
+    The slope is not computed as z + 1, which is 0 below x = −37.4.
     x is float32 or float64, of any shape; z, dz and dx are like it. Anything else is a TypeError.
 
     Examples

@@ -160,7 +160,7 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Pullback]:
     xp = namespace(x)
 
     def backward(dz: Array) -> tuple[Array]:
-        return (scatter_add(xp.asarray(dz), index, x.shape),)
+        return (scatter_add(xp.asarray(dz, dtype=x.dtype), index, x.shape),)
 
     return xp.asarray(gather(x, index), copy=True), backward
 
@@ -184,6 +184,9 @@ def scatter(x: Array, *, index: Any, shape: Shape) -> tuple[Array, Pullback]:
     ``docs/derivations/scatter.md``.
     """
     xp = namespace(x)
+    expected = gather(xp.zeros(shape, dtype=x.dtype), index).shape
+    if x.shape != expected:
+        raise ValueError(f"scatter expected x of z[index]'s shape {tuple(expected)}, given {tuple(x.shape)}")
 
     def backward(dz: Array) -> tuple[Array]:
         return (xp.asarray(gather(dz, index), copy=True),)
