@@ -5,13 +5,12 @@ Derivation: ``docs/derivations/graph.md``.
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from handgrad.graph.variable import Variable, leaf, plain
+from handgrad.graph.variable import Variable, constant, leaf, plain
 from handgrad.namespace import Array, namespace
 from handgrad.rules import RULES
 
@@ -40,7 +39,7 @@ def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[
         dparents = _pull_back(node, dnode, wanted)
         for parent, d in zip(node.parents, dparents):
             if parent in wanted:
-                cotangents[parent] = operator.iadd(cotangents[parent], d) if parent in cotangents else d
+                cotangents[parent] = _add(cotangents[parent], d) if parent in cotangents else d
         yield node, dnode, dparents
 
 
@@ -255,6 +254,11 @@ def _pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangent
     return tuple(None if d is None else namespace(d).asarray(d, copy=True) for d in dparents)
 
 
+def _add(total: Array, d: Array) -> Array:
+    total += d  # in place where that is possible: each cotangent is a new array
+    return total
+
+
 def _seed(output: Variable, cotangent: Any) -> Array:
     """Return the cotangent that the sweep begins with, a new array: 1, or what was given."""
     xp = namespace(output.value)
@@ -263,10 +267,12 @@ def _seed(output: Variable, cotangent: Any) -> Array:
             raise ValueError(
                 f"a gradient is that of a scalar, given {called(output)}: sum it, or give cotangent=, ∂J/∂output"
             )
-        return xp.ones((), dtype=output.dtype)
-    if np.shape(plain(cotangent)) != output.shape:
+        cotangent = xp.ones((), dtype=output.dtype)
+    elif np.shape(plain(cotangent)) != output.shape:
         raise ValueError(f"cotangent expected the output's shape {output.shape}, given {np.shape(plain(cotangent))}")
-    return xp.asarray(cotangent, dtype=output.dtype, copy=True)
+    else:
+        cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True)
+    return constant(cotangent, output.value) if isinstance(output.value, Variable) else cotangent
 
 
 def _value_at(level: int, a: Any) -> Any:

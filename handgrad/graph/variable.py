@@ -1,5 +1,6 @@
 """Variables: arrays that remember which rule made them of which other variables."""
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -10,7 +11,10 @@ from handgrad import rules
 from handgrad.namespace import Array, namespace
 from handgrad.rules import Rule
 
-__all__ = ["Variable", "apply", "leaf", "plain"]
+__all__ = ["Variable", "apply", "constant", "leaf", "plain"]
+
+#: Numbers the Variables as they are made, so that a trace can show a graph in the order of the program.
+_made = itertools.count()
 
 
 class Variable:
@@ -58,13 +62,15 @@ class Variable:
     ``docs/derivations/graph.md``.
     """
 
-    __slots__ = ("backward", "given", "kwargs", "level", "name", "parents", "rule", "value")
+    __slots__ = ("backward", "given", "kwargs", "level", "made", "name", "parents", "rule", "value")
 
     #: How deep it is nested: a gradient that is taken inside another has the higher level.
     level: int
     #: The array of somebody else's that a leaf was copied from.
     given: Array | None
     name: str | None
+    #: Its place in the order in which Variables were made.
+    made: int
     parents: "tuple[Variable, ...]"
     rule: Callable[..., Any] | None
     kwargs: dict[str, Any]
@@ -77,6 +83,7 @@ class Variable:
         self.level = value.level + 1 if isinstance(value, Variable) else 0
         self.value, self.given = _held(value), value if isinstance(value, np.ndarray) else None
         self.name, self.parents, self.rule, self.backward, self.kwargs = name, (), None, None, {}
+        self.made = next(_made)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -290,7 +297,7 @@ def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
         return rule(*args, **kwargs)[0]
     like = among[0] if len(among) == 1 else max(among, key=_level)
     level = like.level
-    parents = tuple([a if type(a) is Variable and a.level == level else _constant(a, like) for a in args])
+    parents = tuple([a if type(a) is Variable and a.level == level else constant(a, like) for a in args])
     values = [parent.value for parent in parents]
     if Variable in map(type, values):
         values = _alike(values)
@@ -299,6 +306,7 @@ def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
     if isinstance(node.value, np.ndarray):
         node.value.flags.writeable = False
     node.parents, node.rule, node.kwargs, node.level, node.name, node.given = parents, rule, kwargs, level, None, None
+    node.made = next(_made)
     return node
 
 
@@ -319,21 +327,21 @@ def leaf(value: Any, level: int, name: str | None = None) -> Variable:
 _level = operator.attrgetter("level")
 
 
-def _constant(a: Any, like: Variable) -> Variable:
+def constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
     if isinstance(a, bool | int | float) or (isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "iub"):
         given = a if isinstance(a, np.ndarray) else None
         library = namespace(plain(like))
-        constant = leaf(library.asarray(a, dtype=like.dtype), like.level)
-        constant.given = given
-        return constant
+        number = leaf(library.asarray(a, dtype=like.dtype), like.level)
+        number.given = given
+        return number
     return leaf(a, like.level)
 
 
 def _alike(values: list[Any]) -> list[Any]:
     """Return the values as Variables of one level, the highest, which a rule can compute with."""
     like = max((v for v in values if type(v) is Variable), key=_level)
-    return [v if type(v) is Variable and v.level == like.level else _constant(v, like) for v in values]
+    return [v if type(v) is Variable and v.level == like.level else constant(v, like) for v in values]
 
 
 def _held(value: Any) -> Any:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import oracle.twins
@@ -115,7 +115,6 @@ def test_cotangent_of_an_output_that_is_no_scalar():
     assert gradients(x, x, cotangent=A)[0] is not A
 
 
-@settings(max_examples=100)
 @given(problem=st.sampled_from(list(NETWORKS)).flatmap(network_problems))
 def test_by_hand_by_graph_and_by_jax_agree(problem):
     activation = problem.kwargs.get("activation")
