@@ -16,11 +16,14 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-import handgrad
+from handgrad.rules import PRIMITIVES
 from oracle import twins
-from oracle.strategies import NetworkProblem, RuleProblem
-from oracle.verification import Problem, answers
+from oracle.signatures import Among, Operand, keywords_of, operands_of
+from oracle.strategies import DOMAINS, NetworkProblem, RuleProblem
+from oracle.verification import answers
 from oracle.witnesses import exact
+
+Problem = RuleProblem | NetworkProblem
 
 __all__ = ["BAR", "SYSTEMS", "Accuracy", "measure", "problems"]
 
@@ -31,6 +34,7 @@ BAR = 8
 #: What is swept. Each is the size of an activation's argument, of a rule's entries, of a network's weights.
 MAGNITUDES = np.logspace(-8, 4, 13)
 _SEEDS = 3
+_ENTRY_BY_ENTRY = (*exact.ACTIVATIONS, *exact.FUNCTIONS)  # each entry of the value depends on one of the argument
 _STEP = mpmath.mpf(10) ** -25  # relative; far above the 60 digits' own rounding, far below any curvature that counts
 
 
@@ -72,17 +76,21 @@ def measure(name: str, dtype: Any, systems: Mapping[str, System]) -> dict[str, A
 
 def problems(name: str, dtype: Any) -> Iterator[Problem]:
     """Yield the problems of the sweep, all of one shape; every magnitude occurs with both signs."""
-    if name in handgrad.ACTIVATIONS:
+    if name in _ENTRY_BY_ENTRY:
+        (operand,) = operands_of(twins.RULES[name]).values()
         z = np.logspace(-8, 4, 200)
-        yield RuleProblem(name, (np.array([-z, z], dtype),), {}, np.ones((2, 200), dtype))
+        z = np.asarray(DOMAINS[operand.domain](np.array([-z, z], dtype)), dtype)
+        yield RuleProblem(name, (z,), {}, np.ones((2, 200), dtype))
         return
     rng = np.random.default_rng(0)
 
     def entries(shape: tuple[int, ...], scale: float = 1.0) -> NDArray[Any]:
         return (scale * rng.standard_normal(shape)).astype(dtype)
 
-    for magnitude in np.repeat(MAGNITUDES, _SEEDS):
-        if name == "affine":
+    for magnitude in np.repeat(MAGNITUDES, 1 if name in PRIMITIVES else _SEEDS):
+        if name in PRIMITIVES:
+            yield _primitive(name, entries, magnitude)
+        elif name == "affine":
             yield RuleProblem(name, (entries((2, 3), magnitude), entries((3, 2)), entries((2,))), {}, entries((2, 2)))
         elif name == "l2":
             yield RuleProblem(name, (entries((2, 3), magnitude),), {"reg": 0.5}, entries(()))
@@ -95,6 +103,27 @@ def problems(name: str, dtype: Any) -> Iterator[Problem]:
                 params |= {f"W{i}": entries((3, 3), magnitude), f"b{i}": entries((3,))}
             kwargs = {"activation": ("tanh", "silu")} if name == "mlp" else {}
             yield NetworkProblem(name, params, entries((2, 3)), rng.integers(0, 3, 2), 0.5, kwargs)
+
+
+def _primitive(name: str, entries: Callable[..., NDArray[Any]], magnitude: float) -> RuleProblem:
+    """Return a problem of the first shapes and keywords that the twin's annotations offer."""
+    twin = twins.RULES[name]
+    sizes = {"B": 2, "N": 2, "M": 1, "D": 3, "H": 3}
+
+    def shape(operand: Operand) -> tuple[int, ...]:
+        return tuple(sizes.get(d) or int(d) for d in operand.shapes[0])
+
+    operands = operands_of(twin).values()
+    args = [DOMAINS[operand.domain](entries(shape(operand), magnitude)) for operand in operands]
+    kwargs: dict[str, Any] = {}
+    for keyword, choice in keywords_of(twin).items():
+        if isinstance(choice, Among):
+            kwargs[keyword] = choice.values[0]
+        else:
+            kwargs[keyword] = shape(choice) if choice.domain == "sizes" else entries(shape(choice)) > 0
+    args = [np.asarray(a, entries(()).dtype) for a in args]
+    value = jax.eval_shape(functools.partial(twin, **kwargs), *args)
+    return RuleProblem(name, tuple(args), kwargs, entries(value.shape))
 
 
 def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
@@ -120,13 +149,14 @@ def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray
 def _nudged(problem: Problem) -> Iterator[Problem]:
     """Yield the problem with one of the numbers in it a little larger: each in turn, or an activation's all."""
     if isinstance(problem, RuleProblem):
-        if problem.name in handgrad.ACTIVATIONS:
+        if problem.name in _ENTRY_BY_ENTRY:
             yield replace(problem, args=(_larger(problem.args[0], ...),))
         else:
             for i, a in enumerate(problem.args):
                 for index in np.ndindex(a.shape):
                     yield replace(problem, args=(*problem.args[:i], _larger(a, index), *problem.args[i + 1 :]))
-        for index in np.ndindex(problem.cotangent.shape) if problem.name == "affine" else ():
+        sums = problem.name == "affine" or problem.name in set(PRIMITIVES) - set(_ENTRY_BY_ENTRY)
+        for index in np.ndindex(problem.cotangent.shape) if sums else ():
             yield replace(problem, cotangent=_larger(problem.cotangent, index))
         return
     for name, a in problem.params.items():
@@ -138,7 +168,7 @@ def _nudged(problem: Problem) -> Iterator[Problem]:
 
 def _larger(a: NDArray[Any], index: Any) -> NDArray[Any]:
     with mpmath.workdps(exact.DIGITS):
-        wide: NDArray[Any] = exact.numbers(a)
+        wide: NDArray[Any] = np.asarray(exact.numbers(a), object)
         wide[index] = wide[index] * (1 + _STEP)
     return wide
 
@@ -158,7 +188,8 @@ def _relative_error(given: NDArray[Any], expected: NDArray[Any], dtype: Any) -> 
 
 def _by_jax(problem: Problem) -> Mapping[str, Any]:
     if isinstance(problem, RuleProblem):
-        pullback = _jitted(problem.name, ())
+        compiled = problem.name not in PRIMITIVES  # whose keywords cannot be traced
+        pullback = _jitted(problem.name, ()) if compiled else _pullback(problem.name)
         value, cotangents = pullback(problem.args, problem.kwargs, problem.cotangent)
         names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": value, **dict(zip(names, cotangents))}
@@ -173,11 +204,15 @@ def _jitted(name: str, options: tuple[tuple[str, Any], ...]) -> Callable[..., An
         loss = functools.partial(twins.NETWORKS[name].loss, **dict(options))
         return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
 
+    return jax.jit(_pullback(name))
+
+
+def _pullback(name: str) -> Callable[..., Any]:
     def value_and_cotangents(args: Any, kwargs: Any, cotangent: Any) -> Any:
         value, pullback = jax.vjp(functools.partial(twins.RULES[name], **kwargs), *args)
         return value, pullback(cotangent)
 
-    return jax.jit(value_and_cotangents)
+    return value_and_cotangents
 
 
 def _by_torch(problem: Problem) -> Mapping[str, Any]:
@@ -204,6 +239,35 @@ def _by_torch(problem: Problem) -> Mapping[str, Any]:
         "affine": lambda x, W, b: x @ W + b,
         "softmax_cross_entropy": lambda scores, labels: F.cross_entropy(scores, torch.tensor(labels)),
         "l2": lambda W, reg: reg / 2 * (W**2).sum(),
+        "add": torch.add,
+        "subtract": torch.sub,
+        "multiply": torch.mul,
+        "divide": torch.div,
+        "power": torch.pow,
+        "maximum": torch.maximum,
+        "minimum": torch.minimum,
+        "where": lambda x, y, condition: torch.where(torch.tensor(condition), x, y),
+        "negative": torch.neg,
+        "exp": torch.exp,
+        "expm1": torch.expm1,
+        "log": torch.log,
+        "log1p": torch.log1p,
+        "sqrt": torch.sqrt,
+        "absolute": torch.abs,
+        "matmul": torch.matmul,
+        "sum": lambda x, **_: x.sum(),
+        "mean": lambda x, **_: x.mean(),
+        "max": lambda x, **_: x.amax(),
+        "logsumexp": lambda x, **_: x.flatten().logsumexp(0),
+        "var": lambda x, **_: x.var(correction=0),
+        "reshape": lambda x, shape: x.reshape(shape),
+        "transpose": lambda x, axes: x.permute(*range(x.ndim)[::-1]),
+        "broadcast_to": lambda x, shape: torch.broadcast_to(x, shape),
+        "concatenate": lambda *arrays, axis: torch.cat(arrays, axis),
+        "getitem": lambda x, index: x[index],
+        "scatter": lambda x, index, shape: torch.zeros(shape, dtype=x.dtype).index_add(
+            0, torch.tensor(index % shape[0]), x
+        ),
     }
     if isinstance(problem, RuleProblem):
         args = [torch.tensor(a, requires_grad=True) for a in problem.args]

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.comparison import Comparison
+from oracle.expressions import ExpressionProblem
 from oracle.strategies import NetworkProblem, RuleProblem
 
 __all__ = ["reproduction", "snippet"]
 
 
-def snippet(problem: RuleProblem | NetworkProblem) -> str:
+def snippet(problem: RuleProblem | NetworkProblem | ExpressionProblem) -> str:
     """Return code that gives the problem to handgrad and leaves the answers in variables."""
+    if isinstance(problem, ExpressionProblem):
+        return _expression(problem)
     if isinstance(problem, RuleProblem):
         lines = ["import numpy as np", f"from handgrad.rules import {problem.name}", ""]
         names = problem.argument_names
@@ -37,11 +40,37 @@ def snippet(problem: RuleProblem | NetworkProblem) -> str:
     return "\n".join(lines)
 
 
+def _expression(problem: ExpressionProblem) -> str:
+    """Return an expression as a function of its leaves, a line for each step."""
+    leaves = problem.argument_names
+    nodes = [*leaves, *(f"v{k}" for k in range(len(problem.steps)))]
+    lines = ["import numpy as np", "from handgrad import graph, rules", "", "", f"def f({', '.join(leaves)}):"]
+    for k, step in enumerate(problem.steps):
+        given = [f"rules.{step.rule}", *(nodes[i] for i in step.operands)]
+        given += [f"{key}={_source(value)}" for key, value in step.kwargs.items()]
+        lines.append(f"    v{k} = graph.apply({', '.join(given)})")
+    lines += [f"    return {nodes[-1]}", "", ""]
+    every = tuple(range(len(leaves)))
+    differentiated = "f"
+    if problem.direction is not None:
+        products = " + ".join(f"np.sum(d[{i}] * {_source(v)})" for i, v in enumerate(problem.direction))
+        lines += [
+            f"def along({', '.join(leaves)}):",
+            f"    _, d = graph.value_and_grad(f, argnums={every})({', '.join(leaves)})",
+        ]
+        lines += [f"    return {products}", "", ""]
+        differentiated = "along"
+    lines += [f"{name} = {_source(a)}" for name, a in zip(leaves, problem.leaves)]
+    found = ", ".join(f"d{name}" for name in leaves)
+    lines.append(f"value, ({found},) = graph.value_and_grad({differentiated}, argnums={every})({', '.join(leaves)})")
+    return "\n".join(lines)
+
+
 def _source(a: Any) -> str:
     if isinstance(a, tuple):
         return f"({', '.join(map(_source, a))}{',' * (len(a) == 1)})"
     if not isinstance(a, np.ndarray):
-        return repr(a)
+        return "..." if a is ... else repr(a)
     dtype = "" if a.dtype in (np.float64, np.int64) else f", np.{a.dtype}"
     entries = f"np.array({a.tolist()!r}{dtype})"
     if a.size == 0 or (0 in a.shape):

@@ -1,6 +1,7 @@
 """Checks handgrad's rules and networks against the witnesses, problem by problem."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,17 +9,22 @@ from typing import Any
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 import handgrad
 from oracle import contract
 from oracle.comparison import Comparison, compare
+from oracle.expressions import EXPRESSIONS, SECOND_DERIVATIVES, ExpressionProblem, evaluate, expression_problems
 from oracle.strategies import NetworkProblem, RuleProblem, network_problems, rule_problems
 from oracle.witnesses import complex_step, exact, jax_grad, loops
 
-__all__ = ["Examination", "Problem", "answers", "examine", "search", "training_run"]
+__all__ = ["NAMES", "Examination", "Problem", "answers", "examine", "search", "training_run"]
 
-Problem = RuleProblem | NetworkProblem
+#: All that can be verified.
+NAMES = (*handgrad.NETWORKS, *handgrad.RULES, EXPRESSIONS, SECOND_DERIVATIVES)
+
+Problem = RuleProblem | NetworkProblem | ExpressionProblem
 Answers = Mapping[str, Any]
 
 
@@ -54,10 +60,25 @@ def answers(problem: Problem) -> dict[str, Any]:
         value, backward = handgrad.RULES[problem.name](*problem.args, **problem.kwargs)
         names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": value, **dict(zip(names, backward(problem.cotangent)))}
+    if isinstance(problem, ExpressionProblem):
+        value, grads = handgrad.graph.value_and_grad(functools.partial(_scalar, problem))(problem.leaves)
+        return {"value": value, **{f"d{name}": d for name, d in zip(problem.argument_names, grads)}}
     loss, grads = handgrad.NETWORKS[problem.name].loss_and_grad(
         problem.params, problem.X, problem.y, problem.reg, input_grad=problem.input_grad, **problem.kwargs
     )
     return {"loss": loss, **grads}
+
+
+def _scalar(problem: ExpressionProblem, leaves: Any) -> Any:
+    """Return what is differentiated: the expression, or the product of a direction and its gradient."""
+
+    def call(name: str, *args: Any, **kwargs: Any) -> Any:
+        return handgrad.graph.apply(handgrad.RULES[name], *args, **kwargs)
+
+    if problem.direction is None:
+        return evaluate(problem.steps, leaves, call)
+    _, grads = handgrad.graph.value_and_grad(lambda inner: evaluate(problem.steps, inner, call))(leaves)
+    return sum(np.sum(d * v) for d, v in zip(grads, problem.direction))
 
 
 def examine(problem: Problem, answer: Callable[[Any], Answers] = answers) -> Examination:
@@ -129,7 +150,7 @@ def search(
 
     After the first one with a complaint, Hypothesis looks for smaller ones; the last one found is the smallest.
     """
-    strategy = network_problems(name, dtype) if name in handgrad.NETWORKS else rule_problems(name, dtype)
+    strategy = _strategy(name, dtype)
 
     @hypothesis.seed(seed)
     @settings(
@@ -148,6 +169,12 @@ def search(
 
     with contextlib.suppress(_Complaint):
         check()
+
+
+def _strategy(name: str, dtype: Any) -> SearchStrategy[Any]:
+    if name in (EXPRESSIONS, SECOND_DERIVATIVES):
+        return expression_problems(dtype, second=name == SECOND_DERIVATIVES)
+    return network_problems(name, dtype) if name in handgrad.NETWORKS else rule_problems(name, dtype)
 
 
 def training_run(
@@ -169,6 +196,8 @@ def _arguments(problem: Problem) -> dict[str, NDArray[Any]]:
         names = problem.argument_names
         keywords = {k: v for k, v in problem.kwargs.items() if isinstance(v, np.ndarray)}
         return {**dict(zip(names, problem.args)), **keywords, "the cotangent": problem.cotangent}
+    if isinstance(problem, ExpressionProblem):
+        return dict(zip(problem.argument_names, problem.leaves))
     return {**problem.params, "X": problem.X, "y": problem.y}
 
 
@@ -177,5 +206,8 @@ def _like(problem: Problem) -> dict[str, NDArray[Any]]:
     if isinstance(problem, RuleProblem):
         names = (f"d{argument}" for argument in problem.argument_names)
         return {"value": problem.cotangent, **dict(zip(names, problem.args))}
+    if isinstance(problem, ExpressionProblem):
+        names = (f"d{argument}" for argument in problem.argument_names)
+        return {"value": np.zeros((), problem.dtype), **dict(zip(names, problem.leaves))}
     like = {"loss": np.zeros((), problem.dtype), **problem.params}
     return like | {"X": problem.X} if problem.input_grad else like

@@ -139,8 +139,8 @@ def divide(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
 def power(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     """Return z = xʸ, and its pullback dx = dz y xʸ⁻¹, dy = dz xʸ log x, each summed over the axes that were repeated.
 
-    dx is 0 where y = 0, and dy is 0 where x = 0 < y, as the limits are. Where x < 0, y must be whole, and there is no
-    dy: it is NaN.
+    Where x = 0 = y both are 0, and dy is 0 where x = 0 < y, as the limit is. Where x < 0, y must be whole, and dy is
+    NaN: there is none.
     x and y are float32 or float64, both the same, of shapes that broadcast; dx and dy are like them. A TypeError or
     ValueError says what does not fit.
 
@@ -162,7 +162,8 @@ def power(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
         dx = dy = None
         if needs[0]:
-            dx = unbroadcast(dz * (y * x ** xp.where(y == 0, 0, y - 1)), x)
+            exponent = xp.where((x == 0) & (y == 0), 0, y - 1)
+            dx = unbroadcast(dz * (y * x**exponent), x)
         if needs[1]:
             dy = unbroadcast(dz * (x**y * xp.log(xp.where(x == 0, 1, x))), y)
         return dx, dy

@@ -96,7 +96,7 @@ def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[Array, 
     def backward(dz: Array) -> tuple[Array]:
         is_largest = x == xp.max(x, axis=axes, keepdims=True)
         ties = xp.sum(xp.astype(is_largest, x.dtype), axis=axes, keepdims=True)
-        return (xp.where(is_largest, _repeated(dz, x, axes) / ties, 0),)
+        return (xp.where(is_largest, _kept(dz, x, axes) / ties, 0),)
 
     return xp.max(x, axis=axes, keepdims=keepdims), backward
 
@@ -134,7 +134,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[A
     z = m + xp.log1p(rest)
 
     def backward(dz: Array) -> tuple[Array]:
-        return (_repeated(dz, x, axes) * (e / (1 + rest)),)
+        return (_kept(dz, x, axes) / (1 + rest) * e,)
 
     return z if keepdims else xp.reshape(z, _without(x, axes)), backward
 
@@ -166,7 +166,7 @@ def var(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: floa
     d -= xp.mean(d, axis=axes, keepdims=True)  # the rounding of the first mean, which every dx would bear
 
     def backward(dz: Array) -> tuple[Array]:
-        return (_repeated(dz * (2 / (n - correction)), x, axes) * d,)
+        return (_kept(dz, x, axes) * (2 / (n - correction)) * d,)
 
     return xp.sum(d * d, axis=axes, keepdims=keepdims) / (n - correction), backward
 
@@ -193,8 +193,13 @@ def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
 
-def _repeated(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
-    """Return a new array of x's shape with dz's entries repeated along the axes, whether they were kept or not."""
+def _kept(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return dz with the axes of length 1, whether they were kept or not: so it broadcasts against x."""
     xp = namespace(x)
-    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-    return xp.asarray(xp.broadcast_to(xp.reshape(xp.asarray(dz, dtype=x.dtype), kept), x.shape), copy=True)
+    return xp.reshape(xp.asarray(dz, dtype=x.dtype), tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
+
+def _repeated(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return a new array of x's shape with dz's entries repeated along the axes."""
+    xp = namespace(x)
+    return xp.asarray(xp.broadcast_to(_kept(dz, x, axes), x.shape), copy=True)

@@ -11,10 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-import handgrad
 from oracle.campaign import TRAINING, Share, run
 from oracle.commands.options import positive
 from oracle.table import Row, report
+from oracle.verification import NAMES
 
 TRAINING_STEPS = 100
 
@@ -23,17 +23,17 @@ __all__ = ["add"]
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    names = [*handgrad.NETWORKS, *handgrad.RULES]
     verify = commands.add_parser(
         "verify",
-        help="check every rule and network against jax.grad",
-        description="Draws problems and checks every rule and network against JAX, then the gradients along a "
+        help="check every rule, network and random expressions against jax.grad",
+        description="Draws problems and checks every rule and network against JAX, then expressions that are "
+        "made up of rules, and the gradients along a "
         "training run on the digits. Prints one table; exits with 1, and the smallest failing problem, when anything "
         "disagrees.",
         epilog="example: python -m oracle verify --problems 2000 --only two_layer gelu --dtype float32",
     )
     verify.add_argument("--problems", type=positive, default=500, metavar="N", help="for each name (default: 500)")
-    verify.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
+    verify.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of: {', '.join(NAMES)}")
     verify.add_argument("--seed", type=int, metavar="S", help="repeat the run that printed this seed")
     verify.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
     verify.add_argument(
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     console = Console()
     seed = secrets.randbits(32) if options.seed is None else options.seed
     dtype = None if options.dtype is None else np.dtype(options.dtype).type
-    names = options.only or [*handgrad.NETWORKS, *handgrad.RULES]
+    names = options.only or NAMES
     rows = [Row(name) for name in names]
     if options.only is None:
         rows.append(Row(TRAINING))

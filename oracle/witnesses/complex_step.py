@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.strategies import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem
 
 __all__ = ["gradient", "testify"]
 
@@ -53,9 +53,9 @@ def gradient(
     return found
 
 
-def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]] | None:
+def testify(problem: Any) -> dict[str, NDArray[Any]] | None:
     """Return the loss and gradients of a network of rectified units, or None for anything else."""
-    if isinstance(problem, RuleProblem) or set(problem.kwargs.get("activation", ())) - {"relu"}:
+    if not isinstance(problem, NetworkProblem) or set(problem.kwargs.get("activation", ())) - {"relu"}:
         return None
     wide = {name: a.astype(float) for name, a in {**problem.params, "X": problem.X}.items()}
 

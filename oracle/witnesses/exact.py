@@ -5,6 +5,7 @@ of conventions in ``docs/derivations/kinks.md`` says. A network is their chain r
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import mpmath
@@ -12,6 +13,8 @@ import numpy as np
 from mpmath import exp, expm1, log, log1p, mpf, sech, sqrt, tanh
 from numpy.typing import NDArray
 
+import handgrad
+from oracle.expressions import ExpressionProblem
 from oracle.strategies import NetworkProblem, RuleProblem
 
 __all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "numbers", "testify"]
@@ -195,6 +198,7 @@ def _reduction(reduce: Callable[..., tuple[Any, list[Any]]]) -> Callable[..., tu
     """Return the rule of a reduction from that of a list: its value, and the slope of each entry."""
 
     def rule(dz: Any, x: Any, *, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> tuple[Any, ...]:
+        x = np.asarray(x, object)
         ones = np.ones(x.shape)
         kept = np.sum(ones, axis=axis, keepdims=True).shape
         group = np.broadcast_to(np.arange(np.prod(kept, dtype=int)).reshape(kept), x.shape)
@@ -248,9 +252,11 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
 }
 
 
-def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]]:
+def testify(problem: RuleProblem | NetworkProblem | ExpressionProblem) -> dict[str, NDArray[Any]]:
     """Return the exact answers as arrays of mpmath numbers, under the names that ``jax_grad`` gives them."""
     with mpmath.workdps(DIGITS):
+        if isinstance(problem, ExpressionProblem):
+            return _expression(problem) if problem.direction is None else _second(problem)
         return _rule(problem) if isinstance(problem, RuleProblem) else _network(problem)
 
 
@@ -259,6 +265,39 @@ def _rule(problem: RuleProblem) -> dict[str, NDArray[Any]]:
     names = ["value", *(f"d{argument}" for argument in problem.argument_names)]
     results = RULES[problem.name](dvalue, *args, **problem.kwargs)
     return {name: np.asarray(a, object) for name, a in zip(names, results)}
+
+
+def _expression(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
+    """Chain the rules: forwards for the nodes, then backwards for what each adds to the cotangents of what it used."""
+    nodes, shapes = [np.asarray(numbers(a), object) for a in problem.leaves], [np.shape(a) for a in problem.leaves]
+    for step in problem.steps:
+        args = [nodes[i] for i in step.operands]
+        plain = (np.zeros(shapes[i]) for i in step.operands)
+        with np.errstate(all="ignore"):
+            shapes.append(np.shape(handgrad.RULES[step.rule](*plain, **step.kwargs)[0]))
+        nodes.append(np.asarray(RULES[step.rule](numbers(np.zeros(shapes[-1])), *args, **step.kwargs)[0], object))
+    cotangents = [numbers(np.zeros(shape)) for shape in shapes]
+    cotangents[-1] = mpf(1)
+    for k in range(len(problem.steps) - 1, -1, -1):
+        step, dz = problem.steps[k], cotangents[len(problem.leaves) + k]
+        for i, d in zip(step.operands, RULES[step.rule](dz, *(nodes[i] for i in step.operands), **step.kwargs)[1:]):
+            cotangents[i] = cotangents[i] + d
+    found = {"value": nodes[-1], **{f"d{name}": d for name, d in zip(problem.argument_names, cotangents)}}
+    return {name: np.asarray(a, object) for name, a in found.items()}
+
+
+def _second(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
+    """Return the product of the direction and the gradient, and how it changes: the gradient's difference quotient."""
+    assert problem.direction is not None
+    step = mpf(10) ** -(DIGITS // 3)
+    moved = []
+    for sign in (1, 0, -1):
+        leaves = [numbers(a) + sign * step * numbers(v) for a, v in zip(problem.leaves, problem.direction)]
+        moved.append(_expression(replace(problem, leaves=tuple(leaves), direction=None)))
+    ahead, here, behind = moved
+    products = (np.sum(here[f"d{name}"] * numbers(v)) for name, v in zip(problem.argument_names, problem.direction))
+    found = {name: (ahead[name] - behind[name]) / (2 * step) for name in here if name != "value"}
+    return {name: np.asarray(a, object) for name, a in {"value": sum(products, mpf(0)), **found}.items()}
 
 
 def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
@@ -304,4 +343,4 @@ def numbers(a: Any) -> Any:
 
 
 def _each(f: Callable[[Any], Any], a: Any) -> Any:
-    return np.array([f(x) for x in a.ravel()], object).reshape(a.shape)
+    return np.array([f(x) for x in np.ravel(a)], object).reshape(np.shape(a))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from oracle import twins
 from oracle.comparison import bounds, perturbed
+from oracle.expressions import ExpressionProblem, evaluate
 from oracle.padding import pad_network, pad_rule, unpad
 from oracle.signatures import dimensions_of
 from oracle.strategies import NetworkProblem, RuleProblem
@@ -27,11 +28,13 @@ class Testimony:
     bound: dict[str, NDArray[Any]]
 
 
-def testify(problem: RuleProblem | NetworkProblem) -> Testimony:
-    """Return what ``jax.vjp`` says of a rule or ``jax.value_and_grad`` of a network.
+def testify(problem: RuleProblem | NetworkProblem | ExpressionProblem) -> Testimony:
+    """Return what ``jax.vjp`` says of a rule or ``jax.value_and_grad`` of a network or an expression.
 
     The names are "value" and, for an argument x, "dx"; or "loss", the parameters' names and "X".
     """
+    if isinstance(problem, ExpressionProblem):
+        return _expression(problem)
     return _rule(problem) if isinstance(problem, RuleProblem) else _network(problem)
 
 
@@ -75,6 +78,26 @@ def _network(problem: NetworkProblem) -> Testimony:
     return _testimony(key, value_and_grad, args, problem.dtype, like)
 
 
+def _expression(problem: ExpressionProblem) -> Testimony:
+    def call(name: str, *args: Any, **kwargs: Any) -> Any:
+        return twins.RULES[name](*args, **kwargs)
+
+    def scalar(leaves: Any) -> Any:
+        return evaluate(problem.steps, leaves, call)
+
+    def along(leaves: Any) -> Any:
+        assert problem.direction is not None
+        products = jax.tree.map(lambda d, v: (d * v.astype(float)).sum(), jax.grad(scalar)(leaves), problem.direction)
+        return sum(products)
+
+    def value_and_grad(leaves: Any) -> Any:
+        value, grads = jax.value_and_grad(scalar if problem.direction is None else along)(leaves)
+        return {"value": value, **{f"d{name}": d for name, d in zip(problem.argument_names, grads)}}
+
+    like = {"value": np.zeros(()), **{f"d{name}": a for name, a in zip(problem.argument_names, problem.leaves)}}
+    return _testimony(None, value_and_grad, (problem.leaves,), problem.dtype, like, compiled=False)
+
+
 def _loss(problem: NetworkProblem) -> Testimony:
     """Testify of somebody's own loss, of which nobody knows how it could be padded."""
     truth: Any = problem.truth
@@ -92,7 +115,7 @@ _compiled: dict[Any, Any] = {}
 
 
 def _testimony(
-    key: tuple[Any, ...],
+    key: tuple[Any, ...] | None,
     f: Callable[..., Any],
     args: Any,
     dtype: np.dtype[Any],
@@ -108,10 +131,14 @@ def _testimony(
     leaves, structure = jax.tree.flatten(args)
     leaves = [np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in leaves]
     wide = jax.tree.unflatten(structure, leaves)
-    key = (*key, *((a.shape, a.dtype) for a in leaves))
-    if key not in _compiled:
-        _compiled[key] = perturbed(f, *wide, compiled=compiled)
-    expected, draws = _compiled[key](dtype, *wide)
+    if key is None:  # nobody will ask for the same again
+        run = perturbed(f, *wide, compiled=compiled)
+    else:
+        key = (*key, *((a.shape, a.dtype) for a in leaves))
+        if key not in _compiled:
+            _compiled[key] = perturbed(f, *wide, compiled=compiled)
+        run = _compiled[key]
+    expected, draws = run(dtype, *wide)
 
     scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)
     return Testimony(

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.strategies import NetworkProblem, RuleProblem
+from oracle.strategies import NetworkProblem
 
 __all__ = ["loss_and_grad", "testify"]
 
 
-def testify(problem: RuleProblem | NetworkProblem) -> dict[str, NDArray[Any]] | None:
+def testify(problem: Any) -> dict[str, NDArray[Any]] | None:
     """Return the loss and gradients of a two-layer network, or None for anything else."""
-    if problem.name != "two_layer" or isinstance(problem, RuleProblem):
+    if not isinstance(problem, NetworkProblem) or problem.name != "two_layer":
         return None
     loss, grads = loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
     return {"loss": np.asarray(loss), **grads}
