@@ -5,7 +5,6 @@ shared, broadcast and reduced as it comes. While an expression is drawn its valu
 meets its domain and nothing overflows; a failing one shrinks to few steps on small arrays of small integers.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +27,11 @@ _BINARY = ("add", "subtract", "multiply", "divide", "power", "where", "matmul", 
 _SMOOTH = (*_BINARY, *_UNARY, *_REDUCTIONS, *_PICKS)
 _KINKED = ("absolute", "max", "maximum", "minimum", "relu")
 
-# no two strategies alike, nor built anew: see oracle.strategies
-_RULES_TWICE, _RULES = st.sampled_from(_SMOOTH), st.sampled_from((*_SMOOTH, *_KINKED))
-
 _LARGEST = 50.0  # what is larger is squashed before it is used again
+# Rules, each with numbers that choose its arguments: a list, so that a step can be left out without the others' change.
+_CHOICES = st.tuples(*[st.sampled_from(range(60))] * 3)  # 60 can be divided by all small numbers
+_STEPS = st.lists(st.tuples(st.sampled_from((*_SMOOTH, *_KINKED)), _CHOICES), min_size=1, max_size=10)
+_STEPS_TWICE = st.lists(st.tuples(st.sampled_from(_SMOOTH), _CHOICES), min_size=1, max_size=10)
 _SIZES = st.tuples(*[st.integers(1, 3)] * 3)
 _SCALES = st.sampled_from(("integers", "ordinary"))
 
@@ -85,35 +85,31 @@ def expression_problems(draw: st.DrawFn, dtype: Any = None, *, second: bool = Fa
     sizes = draw(_SIZES)
     scale = draw(_SCALES)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    growing = _Growing(draw, rng)
+    growing = _Growing(rng)
     for _ in range(draw(st.integers(1, 3))):
         shape = tuple(n if draw(st.booleans()) else 1 for n in sizes)[draw(st.integers(0, 3)) :]
         entries = rng.integers(-2, 3, shape) if scale == "integers" else rng.standard_normal(shape)
         growing.nodes.append(np.asarray(entries, dtype))
     leaves = tuple(growing.nodes)
-    for _ in range(draw(st.integers(1, 8))):
-        growing.grow(draw(_RULES_TWICE if second else _RULES))
+    for rule, choices in draw(_STEPS_TWICE if second else _STEPS):
+        growing.grow(rule, choices)
     growing.end()
     direction = tuple(np.asarray(rng.integers(-2, 3, a.shape), dtype) for a in leaves) if second else None
     return ExpressionProblem(leaves, tuple(growing.steps), direction)
 
 
-@functools.cache
-def _below(n: int) -> st.SearchStrategy[int]:
-    return st.integers(0, n - 1)
-
-
 class _Growing:
     """An expression while it grows: the values of its nodes, and how each came about."""
 
-    def __init__(self, draw: st.DrawFn, rng: np.random.Generator) -> None:
-        self.draw, self.rng = draw, rng
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.choices: list[int] = []
         self.nodes: list[NDArray[Any]] = []
         self.steps: list[Step] = []
 
     def choose(self, choices: Sequence[Any]) -> Any:
         """Return one of the choices, the last of which is the simplest."""
-        return choices[-1 - self.draw(_below(len(choices)))]
+        return choices[-1 - self.choices.pop() % len(choices)]
 
     def add(self, rule: str, *operands: int, **kwargs: Any) -> int:
         """Add a step and return the number of its node."""
@@ -128,13 +124,14 @@ class _Growing:
         """Return a node that is e^tanh x: positive, and never far from 1."""
         return self.add("exp", self.add("tanh", i))
 
-    def grow(self, rule: str) -> None:
+    def grow(self, rule: str, choices: Sequence[int]) -> None:
         """Add a rule, on nodes that it can be given, and what brings these into its domain."""
+        self.choices = list(choices)
         i = self.choose(range(len(self.nodes)))
         x = self.nodes[i]
         if rule in _REDUCTIONS or rule == "max":
             axis = self.choose([None, *range(-x.ndim, x.ndim)])
-            self.add(rule, i, axis=axis, keepdims=self.draw(st.booleans()))
+            self.add(rule, i, axis=axis, keepdims=self.choose([True, False]))
         elif rule in _PICKS or rule in _BINARY or rule in ("maximum", "minimum"):
             getattr(self, f"grow_{rule}", self.grow_binary)(rule, i)
         elif rule in ("log", "sqrt"):
