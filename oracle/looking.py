@@ -170,7 +170,7 @@ def _another(problem: Any) -> Any:
     """Return a problem of the same shapes with other entries."""
     if isinstance(problem, NetworkProblem):
         return replace(problem, params={name: a * a.dtype.type(1.5) for name, a in problem.params.items()})
-    return replace(problem, args=tuple(a * a.dtype.type(1.5) for a in problem.args))
+    return replace(problem, args=tuple(np.asarray(a / 2, a.dtype) for a in problem.args))  # still in the domain
 
 
 def _each_once(breaches: Iterable[Breach]) -> tuple[Breach, ...]:

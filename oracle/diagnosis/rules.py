@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad import ACTIVATIONS, RULES
 from oracle.conventions import Conventions
 from oracle.diagnosis.explanation import FEWEST, Explanation
 from oracle.diagnosis.forms import BIASES, HIDDEN, PENALTIES, SCORES, WEIGHTS, Forward, softmax, value_and_slope
@@ -113,7 +114,7 @@ def _forms_of_rule(look: Any, name: str) -> Iterator[tuple[str, str, Array]]:
         for form in SCORES[1:]:
             yield from _tried(form, lambda f: f.of(q) * dvalue)
         yield "upstream-missing", "ds without dL", SCORES[0].of(q)
-    elif kind:
+    elif kind in ACTIVATIONS:
         options = problem.kwargs
         value, slope = value_and_slope(kind, first) if not options else _with(kind, first, options)
         q = SimpleNamespace(
@@ -122,6 +123,11 @@ def _forms_of_rule(look: Any, name: str) -> Iterator[tuple[str, str, Array]]:
         q.activations, q.W = {1: kind}, None
         for form in HIDDEN[1:]:
             yield from _tried(form, lambda f: f.of(q, 1, dvalue, dvalue))
+    elif kind:
+        args = (np.asarray(a, float) for a in problem.args)
+        _, backward = RULES[kind](*args, **problem.kwargs)
+        cotangents = dict(zip(problem.argument_names, backward(np.ones_like(dvalue))))
+        yield "upstream-missing", "the cotangents for dz = 1", np.asarray(cotangents[name[1:]])
     elif np.shape(look.expected[name]) == np.shape(dvalue):
         yield "upstream-missing", "the cotangent alone", dvalue
 
@@ -134,9 +140,7 @@ def _tried(form: Any, of: Callable[[Any], Array]) -> Iterator[tuple[str, str, Ar
 
 
 def _with(kind: str, z: Array, options: Any) -> tuple[Array, Array]:
-    import handgrad
-
-    value, backward = handgrad.RULES[kind](z, **options)
+    value, backward = RULES[kind](z, **options)
     return value, backward(np.ones_like(z))[0]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 
 import oracle
 from handgrad import NETWORKS, RULES, mlp, three_layer, two_layer
+from handgrad.rules import PRIMITIVES
 from oracle.diagnosis import VOCABULARY
 from oracle.twins import NETWORKS as TWINS
 
@@ -215,6 +216,27 @@ def test_what_numpy_promotes_is_a_remark_and_no_mistake():
 
 def test_a_rule_by_name_is_a_truth():
     assert oracle.check(RULES["tanh"], "tanh", examples=30).ok
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_a_primitive_is_right_and_its_mistakes_are_named(name):
+    def negated(*args, **kwargs):
+        value, backward = RULES[name](*args, **kwargs)
+        return value, lambda dz: tuple(-d for d in backward(dz))
+
+    def without_the_cotangent(*args, **kwargs):
+        value, backward = RULES[name](*args, **kwargs)
+        return value, lambda dz: backward(np.ones_like(dz))
+
+    assert oracle.check_rule(RULES[name], name, examples=20).ok
+    assert oracle.check_rule(negated, name, examples=40).causes == ("sign-flipped",)
+    assert oracle.check_rule(without_the_cotangent, name, examples=40).causes == ("upstream-missing",)
+
+
+def test_broadcasting_that_is_not_undone_is_named():
+    verdict = oracle.check_rule(lambda x, y: (x * y, lambda dz: (dz * y, dz * x)), "multiply")
+
+    assert verdict.causes == ("shape-wrong",)
 
 
 def own_loss(params, X, y, reg):
