@@ -5,7 +5,20 @@ pullback; :func:`gradients` walks back along what was remembered.
 """
 
 from handgrad.graph.differentiation import gradients, value_and_grad, variables
+from handgrad.graph.drawing import Drawing, draw
 from handgrad.graph.networks import network_loss
+from handgrad.graph.tracing import Trace, trace
 from handgrad.graph.variable import Variable, apply
 
-__all__ = ["Variable", "apply", "gradients", "network_loss", "value_and_grad", "variables"]
+__all__ = [
+    "Drawing",
+    "Trace",
+    "Variable",
+    "apply",
+    "draw",
+    "gradients",
+    "network_loss",
+    "trace",
+    "value_and_grad",
+    "variables",
+]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from handgrad import __main__ as command
-from handgrad import datasets, mlp
+from handgrad import datasets, init_params, mlp, two_layer
 from handgrad.checkpoints import load_checkpoint, load_params
+from handgrad.commands import draw, train
 
 SHORT = ["train", "--hidden", "8", "--epochs", "3"]
 
@@ -76,15 +77,17 @@ def test_no_command_prints_help():
     assert "train" in done.stdout
 
 
-def test_help_has_an_example_and_every_example_is_one_the_parser_takes(monkeypatch, capsys):
+@pytest.mark.parametrize("module", [train, draw])
+def test_help_has_an_example_and_every_example_is_one_the_parser_takes(module, monkeypatch, capsys):
+    name = module.__name__.rsplit(".", 1)[1]
     with pytest.raises(SystemExit) as stop:
-        command.main(["train", "--help"])
+        command.main([name, "--help"])
     assert stop.value.code == 0
-    examples = re.findall(r"^  python -m handgrad (train.*)$", capsys.readouterr().out, re.MULTILINE)
+    examples = re.findall(rf"^  python -m handgrad ({name}.*)$", capsys.readouterr().out, re.MULTILINE)
     assert len(examples) >= 3
 
     seen = []
-    monkeypatch.setattr(command, "_train", seen.append)
+    monkeypatch.setattr(module, "_run", seen.append)
     for example in examples:
         assert command.main(example.split()) == 0
     assert len(seen) == len(examples)
@@ -144,7 +147,7 @@ def test_saved_parameters_take_raw_pixels(tmp_path, capsys, pixels, dtype):
 def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
     X, _, X_test, _ = pixels
 
-    found, found_test, mean, scale = command._standardise(X, X_test, np.dtype(np.float32))
+    found, found_test, mean, scale = train._standardise(X, X_test, np.dtype(np.float32))
 
     assert found.dtype == found_test.dtype == np.float32
     np.testing.assert_allclose(found, (X - X.mean(axis=0)) / 255, atol=1e-6)
@@ -177,6 +180,21 @@ def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
         (["train", "--resume", "--checkpoint", "/none/run.npz"], "/none/run.npz"),
         (["train", "--checkpoint", "/none/run.npz"], "/none/"),
         (["train", "--save", "/none/params.npz"], "--save expected a file in a directory that can be written to"),
+        (["draw"], "the following arguments are required: NETWORK"),
+        (["draw", "four_layer"], "invalid choice: 'four_layer'"),
+        (["draw", "two_layer", "--sizes", "4", "3"], "--sizes of two_layer expected 3 positive numbers, given [4, 3]"),
+        (["draw", "mlp", "--sizes", "4"], "--sizes of mlp expected at least two positive numbers, given [4]"),
+        (["draw", "two_layer", "--sizes", "4", "0", "3"], "expected 3 positive numbers, given [4, 0, 3]"),
+        (["draw", "two_layer", "--sizes", "four"], "invalid int value: 'four'"),
+        (["draw", "two_layer", "--batch", "0"], "--batch expected a positive number, given 0"),
+        (["draw", "two_layer", "--seed", "-1"], "--seed expected 0 or more, given -1"),
+        (["draw", "two_layer", "--reg", "-1"], "reg expected a finite number, 0 or more, given -1.0"),
+        (["draw", "two_layer", "--activation", "tanh"], "--activation expected with mlp, given two_layer"),
+        (["draw", "mlp", "--activation", "step"], "invalid choice: 'step'"),
+        (["draw", "two_layer", "-o", "net.gif"], "a drawing is saved as .svg, .png, .pdf, .dot"),
+        (["draw", "two_layer", "-o", "/none/net.mmd"], "there is no directory /none to save net.mmd in"),
+        (["draw", "two_layer", "--format", "svg"], "invalid choice: 'svg'"),
+        (["draw", "two_layer", "--format", "dot", "-o", "net.dot"], "--format expected without --output"),
         (["fly"], "invalid choice: 'fly'"),
         (["train", "--fly"], "unrecognized arguments: --fly"),
     ],
@@ -277,3 +295,58 @@ def test_the_command_line_needs_no_terminal_home_or_other_package():
     )
 
     assert not {"jax", "scipy", "sklearn", "rich", "hypothesis"} & set(re.findall(r"'(\w+)'", done.stdout))
+
+
+@pytest.mark.parametrize("network", ["softmax_classifier", "two_layer", "three_layer", "mlp"])
+def test_each_network_is_drawn_in_mermaid_by_default(network, capsys):
+    assert command.main(["draw", network]) == 0
+
+    output = capsys.readouterr()
+    layers = 1 + draw._HIDDEN[network]
+    assert "flowchart LR" in output.out
+    assert len(re.findall(r'\["[Wb]\d<br/>', output.out)) == 2 * layers
+    assert output.err == ""
+
+
+def test_a_drawing_takes_its_settings(capsys):
+    outputs = set()
+    for change in [
+        *(
+            ["--sizes", "3", "2", "2", "2"],
+            ["--activation", "tanh"],
+            ["--batch", "2"],
+            ["--reg", "0.5"],
+            ["--seed", "1"],
+        ),
+        *(["--no-values"], ["--no-gradients"], ["--no-values", "--no-gradients"], ["--fold"], ["--format", "dot"], []),
+    ]:
+        assert command.main(["draw", "mlp", *change]) == 0
+        outputs.add(capsys.readouterr().out)
+
+    assert len(outputs) == 11
+
+
+def test_a_drawing_is_that_of_the_network_and_its_loss(capsys):
+    assert command.main(["draw", "two_layer", "--sizes", "4", "10", "3", "--batch", "6", "--seed", "3"]) == 0
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((6, 4)), rng.integers(0, 3, 6)
+
+    J = two_layer.loss(init_params([4, 10, 3], rng=rng), X, y, 0.1)
+    assert f'"+<br/>J<br/>{J:.3g}<br/>1"' in capsys.readouterr().out
+
+
+def test_a_drawing_is_saved_where_it_is_told(tmp_path, capsys):
+    path = tmp_path / "net.mmd"
+    assert command.main(["draw", "two_layer"]) == 0
+    printed = capsys.readouterr().out
+
+    assert command.main(["draw", "two_layer", "-o", str(path)]) == 0
+    assert capsys.readouterr().out == f"drawing saved to {path}\n"
+    assert path.read_text(encoding="utf-8") == printed
+
+
+def test_a_drawing_without_the_package_graphviz_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+
+    assert command.main(["draw", "two_layer", "-o", str(tmp_path / "net.svg")]) == 2
+    assert re.fullmatch(r"handgrad: error: .*pip install 'handgrad\[draw\]'.*\n", capsys.readouterr().err)
