@@ -156,7 +156,8 @@ def _node(group: _Group, uses: int, cotangents: dict[Variable, Any], show: Calla
     if group.kind == "repetition":
         members = members[len(group.signs) - 1 :: len(group.signs)]  # the last of each time
         signs = group.signs if len(group.signs) <= 6 else [*group.signs[:4], "…", group.signs[-1]]
-        return Node(group.kind, " → ".join(signs), (f"× {len(members)}", _name_and_shape(members)))
+        details = f"× {len(members)}", _name_and_shape(members)
+        return Node(group.kind, " → ".join(signs), tuple(filter(None, details)))
     value, gradient = "", ""
     if uses != 1 and members[0] in cotangents:  # else the arrow says it
         totals = [plain(cotangents[v]) for v in members]

@@ -134,7 +134,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> tuple[A
     z = m + xp.log1p(rest)
 
     def backward(dz: Array) -> tuple[Array]:
-        return (_kept(dz, x, axes) / (1 + rest) * e,)
+        return (e * (_kept(dz, x, axes) / (1 + rest)),)
 
     return z if keepdims else xp.reshape(z, _without(x, axes)), backward
 
