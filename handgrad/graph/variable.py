@@ -11,7 +11,10 @@ from handgrad import rules
 from handgrad.namespace import Array, namespace
 from handgrad.rules import Rule
 
-__all__ = ["Variable", "apply", "constant", "leaf", "plain"]
+__all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
+
+#: A prime, so that no row of a matrix is as long.
+_APART = 1021
 
 #: Numbers the Variables as they are made, so that a trace can show a graph in the order of the program.
 _made = itertools.count()
@@ -26,9 +29,8 @@ class Variable:
     Parameters
     ----------
     value : float, array or Variable
-        float32 or float64. An array is copied: the graph's own arrays never change, and a later change to the one that
-        was given is noticed, and refused, when gradients are taken. A Variable inside a Variable is how a gradient is
-        differentiated again.
+        float32 or float64. NumPy's arrays are not copied: a later change to one is noticed, and refused, when gradients
+        are taken. A Variable inside a Variable is how a gradient is differentiated again.
     name : str, optional
         What pictures and traces call it.
 
@@ -62,12 +64,13 @@ class Variable:
     ``docs/derivations/graph.md``.
     """
 
-    __slots__ = ("backward", "given", "kwargs", "level", "made", "name", "parents", "rule", "value")
+    __slots__ = ("backward", "fingerprint", "given", "kwargs", "level", "made", "name", "parents", "rule", "value")
 
     #: How deep it is nested: a gradient that is taken inside another has the higher level.
     level: int
-    #: The array of somebody else's that a leaf was copied from.
+    #: The array of somebody else's that a leaf was made of, and what that was like then.
     given: Array | None
+    fingerprint: bytes | None
     name: str | None
     #: Its place in the order in which Variables were made.
     made: int
@@ -81,7 +84,8 @@ class Variable:
             value = np.asarray(value)
         namespace(value)
         self.level = value.level + 1 if isinstance(value, Variable) else 0
-        self.value, self.given = _held(value), value if isinstance(value, np.ndarray) else None
+        self.value = _held(value)
+        self.given, self.fingerprint = (value, fingerprint(value)) if isinstance(value, np.ndarray) else (None, None)
         self.name, self.parents, self.rule, self.backward, self.kwargs = name, (), None, None, {}
         self.made = next(_made)
 
@@ -305,8 +309,8 @@ def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
     node.value, node.backward = rule(*values, **kwargs)
     if isinstance(node.value, np.ndarray):
         node.value.flags.writeable = False
-    node.parents, node.rule, node.kwargs, node.level, node.name, node.given = parents, rule, kwargs, level, None, None
-    node.made = next(_made)
+    node.parents, node.rule, node.kwargs, node.level, node.made = parents, rule, kwargs, level, next(_made)
+    node.name = node.given = node.fingerprint = None
     return node
 
 
@@ -333,7 +337,7 @@ def constant(a: Any, like: Variable) -> Variable:
         given = a if isinstance(a, np.ndarray) else None
         library = namespace(plain(like))
         number = leaf(library.asarray(a, dtype=like.dtype), like.level)
-        number.given = given
+        number.given, number.fingerprint = given, None if given is None else fingerprint(given)
         return number
     return leaf(a, like.level)
 
@@ -344,12 +348,27 @@ def _alike(values: list[Any]) -> list[Any]:
     return [v if type(v) is Variable and v.level == like.level else constant(v, like) for v in values]
 
 
+def fingerprint(a: Any) -> bytes:
+    """Return bytes that a NumPy array has as long as it is not changed: of a small array all of its own.
+
+    Of a larger one they are the sums of every 1,021st word of it, which is as fast as reading it. A change of any
+    entry changes them; several at once escape only if their bits cancel out at places that lie a multiple of 1,021
+    apart.
+    """
+    if a.nbytes < 8 * _APART:
+        return bytes(a.tobytes())
+    flat = (a if a.flags.c_contiguous else a.T).reshape(-1).view(np.uint8)
+    whole = flat.size // (8 * _APART) * (8 * _APART)
+    sums = np.add.reduce(flat[:whole].view(np.uint64).reshape(-1, _APART), axis=0)
+    return bytes(sums.tobytes() + flat[whole:].tobytes())
+
+
 def _held(value: Any) -> Any:
-    """Return an array that nobody else can change."""
+    """Return an array that the graph cannot change, and of other libraries than NumPy a copy."""
     if isinstance(value, Variable):
         return value
     if isinstance(value, np.ndarray | np.generic):
-        held = np.array(value)
+        held = np.asarray(value)[...]
         held.flags.writeable = False
         return held
     return namespace(value).asarray(value, copy=True)
