@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from oracle.commands import accuracy, check, sensitivity, throughput, vectors, verify
+from oracle.commands import accuracy, bench, check, sensitivity, throughput, vectors, verify
 
 __all__ = ["main"]
 
@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 when all agrees, 1 when anything disagrees, 2 for a wrong call."""
     parser = argparse.ArgumentParser(prog="python -m oracle", description="Proves hand-derived gradients.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (verify, check, accuracy, vectors, sensitivity, throughput):
+    for command in (verify, check, accuracy, vectors, sensitivity, throughput, bench):
         command.add(commands)
     options = parser.parse_args(arguments)
     return int(options.run(options))

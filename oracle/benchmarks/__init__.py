@@ -1,0 +1,1 @@
+"""Speed, side by side: handgrad and those that compute the same, in one run."""
