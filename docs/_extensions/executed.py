@@ -1,0 +1,26 @@
+"""Blocks of the derivation pages that the tests execute (``tests/docs/equations.py``): code, set apart by its style."""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.directives.code import CodeBlock
+
+
+class Executed(CodeBlock):
+    """Python code that belongs to the equation above it, or declares what all equations are of."""
+
+    required_arguments = 0
+    optional_arguments = 0
+
+    def run(self) -> list[nodes.Node]:
+        """Return the code in a container of the directive's name."""
+        self.arguments = ["python"]
+        return [nodes.container("", *super().run(), classes=["executed", self.name])]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the directives ``forward`` and ``computed``."""
+    app.add_directive("forward", Executed)
+    app.add_directive("computed", Executed)
+    return {"parallel_read_safe": True}
