@@ -27,6 +27,7 @@ numerical algorithms, 2nd edition, SIAM 2002, chapters 2 and 3.
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -121,13 +122,12 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     if not compiled:
 
         def interpreted(dtype: Any, *args: Any) -> Any:
-            limits, draws = np.finfo(dtype), []
-            for own, alike in zip(signs(), together):
-                run = _Perturbation(own, alike, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
-                with np.errstate(all="ignore"):
-                    results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
-                draws.append([np.asarray(value) for value, _ in results])
-            return tuple(jax.tree.unflatten(structure, r) for r in (draws[0], [np.stack(d) for d in zip(*draws)]))
+            limits = np.finfo(dtype)
+            run = _Perturbation(signs(), together, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
+            with np.errstate(all="ignore"):
+                results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
+            draws = [np.asarray(value) for value, _ in results]
+            return tuple(jax.tree.unflatten(structure, r) for r in ([d[0] for d in draws], draws))
 
         return interpreted
 
@@ -179,10 +179,14 @@ def compare(
 
 @dataclass
 class _Perturbation:
-    """Runs a jaxpr on pairs of a value and the size of the integers in it, which is infinite if there are others."""
+    """Runs a jaxpr on pairs of a value and the size of the integers in it, which is infinite if there are others.
 
+    It is one draw, of which ``jax.vmap`` makes all, or all draws at once, along the first axis of every value.
+    """
+
+    #: A row for each draw.
     signs: Any
-    #: Whether all entries of a result err the same way.
+    #: Whether all entries of a result err the same way, in each draw.
     together: Any
     eps: Any
     tiny: Any
@@ -207,23 +211,27 @@ class _Perturbation:
 
     def apply(self, eqn: Any, operands: list[Any]) -> list[Any]:
         """Carry out one operation, perturbed unless it is exact."""
+        if not operands:  # the same in each draw
+            return [self.measured(r) for r in primitives.bind(eqn)]
         name = eqn.primitive.name
-        values, sizes = zip(*operands) if operands else ((), ())
+        values, sizes = zip(*operands)
         if name in _EXACT or not jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating):
             size: Any = functools.reduce(self.larger, sizes, 1.0)
             return [(r, size) for r in self.bind(eqn, *values)]
         size = np.inf
         if name in _SIZE_OF_INTEGERS:
-            size = _SIZE_OF_INTEGERS[name](max(map(np.size, values)), eqn.params.get("y"), *sizes)
+            terms = max(atom.aval.size for atom in eqn.invars)
+            size = _SIZE_OF_INTEGERS[name](terms, eqn.params.get("y"), *sizes)
             size = self.xp.where(size * self.eps <= 1, size, np.inf)
         inexact = self.xp.where(size < np.inf, 0.0, 1.0)
         if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
-            terms = (self.jitter(v, inexact * self.error(v)) if jnp.issubdtype(v.dtype, float) else v for v in values)
-            return [(r, size) for r in self.bind(eqn, *terms)]
+            summed = (self.jitter(v, inexact * self.error(v)) if jnp.issubdtype(v.dtype, float) else v for v in values)
+            return [(r, size) for r in self.bind(eqn, *summed)]
         results = self.bind(eqn, *values)
         errors = [self.error(r) for r in results]
         if name in _ADDITIONS:  # a + b is never further off than a or b would be
-            small = self.xp.where(self.xp.abs(values[0]) < self.xp.abs(values[1]), values[0], values[1])
+            a, b = (primitives.aligned(v, results[0].ndim, self.signs.ndim - 1) for v in values)
+            small = self.xp.where(self.xp.abs(a) < self.xp.abs(b), a, b)
             errors = [self.xp.sign(small) * self.xp.minimum(errors[0], self.xp.abs(small))]
         return [(self.jitter(r, inexact * e), size) for r, e in zip(results, errors)]
 
@@ -233,18 +241,24 @@ class _Perturbation:
 
     def jitter(self, x: Any, error: Any) -> Any:
         """Return x ± the error where x is finite: each entry with a sign of its own, or all with one."""
-        start, self.used = self.used, self.used + x.size
-        own = self.signs[start : self.used].reshape(x.shape)
-        sign = self.xp.where(self.together, self.signs[start], own) if x.size else own
+        draws = self.signs.shape[:-1]
+        shape = x.shape[len(draws) :]
+        start, self.used = self.used, self.used + math.prod(shape)
+        own = self.signs[..., start : self.used].reshape(x.shape)
+        sign = own
+        if own.size:
+            one = (*draws, *(1 for _ in shape))
+            sign = self.xp.where(self.together.reshape(one), self.signs[..., start].reshape(one), own)
         return self.xp.where(self.xp.isfinite(x), x + error * sign, x)
 
     def measured(self, x: Any) -> tuple[Any, Any]:
-        """Return x and the size of the integers in it."""
+        """Return x in each draw, and the size of the integers in it."""
         x = self.xp.asarray(x)
+        everywhere = self.xp.broadcast_to(x, self.signs.shape[:-1] + x.shape)
         if x.dtype == bool:
-            return x, 1.0
+            return everywhere, 1.0
         size = self.xp.max(self.xp.abs(x), initial=1).astype(float)
-        return x, self.xp.where(self.xp.all(x == self.xp.round(x)), size, np.inf)
+        return everywhere, self.xp.where(self.xp.all(x == self.xp.round(x)), size, np.inf)
 
     def larger(self, a: Any, b: Any) -> Any:
         """Return the larger size of two."""

@@ -1,16 +1,19 @@
 """The operations that JAX breaks a program into, carried out by NumPy, which needs no compiler for a new shape.
 
-What is not in the tables is carried out by JAX itself, one operation at a time.
+Each is carried out on many values at once: the first axis of every operand and result counts them, and JAX's operation
+knows nothing of it. What is not in the tables is carried out by JAX itself, one operation at a time.
 """
 
+import functools
 import string
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bind", "carry_out"]
+__all__ = ["aligned", "bind", "carry_out"]
 
 _ENTRY_BY_ENTRY: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
@@ -49,66 +52,80 @@ _ENTRY_BY_ENTRY: dict[str, Callable[..., Any]] = {
 
 
 def _broadcast_in_dim(x: NDArray[Any], *, shape: Any, broadcast_dimensions: Any, **_: Any) -> Any:
-    kept = [1] * len(shape)
-    for i, n in zip(broadcast_dimensions, x.shape):
-        kept[i] = n
-    return np.broadcast_to(x.reshape(kept), shape)
+    kept = [len(x)] + [1] * len(shape)
+    for i, n in zip(broadcast_dimensions, x.shape[1:]):
+        kept[i + 1] = n
+    return np.broadcast_to(x.reshape(kept), (len(x), *shape))
 
 
 def _dot_general(x: NDArray[Any], y: NDArray[Any], *, dimension_numbers: Any, **_: Any) -> Any:
     (summed_x, summed_y), (batch_x, batch_y) = dimension_numbers
-    letters = iter(string.ascii_letters)
-    of_x, of_y = [next(letters) for _ in x.shape], [next(letters) for _ in y.shape]
+    each, *letters = list(string.ascii_letters)
+    of_x, of_y = letters[: x.ndim - 1], letters[x.ndim - 1 :][: y.ndim - 1]
     for i, j in (*zip(summed_x, summed_y), *zip(batch_x, batch_y)):
         of_y[j] = of_x[i]
-    free_x = [of_x[i] for i in range(x.ndim) if i not in (*summed_x, *batch_x)]
-    free_y = [of_y[j] for j in range(y.ndim) if j not in (*summed_y, *batch_y)]
-    out = "".join([*(of_x[i] for i in batch_x), *free_x, *free_y])
-    return np.einsum(f"{''.join(of_x)},{''.join(of_y)}->{out}", x, y)
+    free_x = [letter for i, letter in enumerate(of_x) if i not in (*summed_x, *batch_x)]
+    free_y = [letter for j, letter in enumerate(of_y) if j not in (*summed_y, *batch_y)]
+    terms = (of_x, of_y, [*(of_x[i] for i in batch_x), *free_x, *free_y])
+    in_x, in_y, out = (each + "".join(term) for term in terms)
+    return np.einsum(f"{in_x},{in_y}->{out}", x, y)
 
 
-def _pad(x: NDArray[Any], value: Any, *, padding_config: Any) -> Any:
+def _pad(x: NDArray[Any], value: NDArray[Any], *, padding_config: Any) -> Any:
     """Put gaps between entries, then entries in front and behind, or, where negative, cut them off."""
-    spread = np.full([n + (n - 1) * gap if n else 0 for n, (_, _, gap) in zip(x.shape, padding_config)], value, x.dtype)
-    spread[tuple(slice(None, None, gap + 1) for _, _, gap in padding_config)] = x
-    cut = spread[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi, _) in zip(spread.shape, padding_config))]
-    return np.pad(cut, [(max(lo, 0), max(hi, 0)) for lo, hi, _ in padding_config], constant_values=value)
+    gaps = [(0, 0, 0), *padding_config]  # none between the many
+    spread = [n + max(n - 1, 0) * gap for n, (_, _, gap) in zip(x.shape, gaps)]
+    padded = np.empty([n + max(lo, 0) + max(hi, 0) for n, (lo, hi, _) in zip(spread, gaps)], x.dtype)
+    padded[...] = value.reshape(-1, *(1 for _ in padding_config))
+    padded[tuple(slice(max(lo, 0), max(lo, 0) + n, gap + 1) for n, (lo, _, gap) in zip(spread, gaps))] = x
+    return padded[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi, _) in zip(padded.shape, gaps))]
 
 
 def _slice(x: NDArray[Any], *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
-    return x[tuple(map(slice, start_indices, limit_indices, strides or [1] * x.ndim))]
+    return x[:, *map(slice, start_indices, limit_indices, strides or [1] * (x.ndim - 1))]
+
+
+def _behind(axes: Any) -> tuple[int, ...]:
+    """Return the axes as NumPy counts them, behind the first."""
+    return tuple(axis + 1 for axis in axes)
 
 
 _OTHERS: dict[str, Callable[..., Any]] = {
     "broadcast_in_dim": _broadcast_in_dim,
-    "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension),
-    "convert_element_type": lambda x, *, new_dtype, **_: np.asarray(x).astype(new_dtype),
+    "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension + 1),
+    "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "dot_general": _dot_general,
-    "expand_dims": lambda x, *, dimensions: np.expand_dims(x, tuple(dimensions)),
+    "expand_dims": lambda x, *, dimensions: np.expand_dims(x, _behind(dimensions)),
     "integer_pow": lambda x, *, y: np.power(x, float(y)),
     "pad": _pad,
-    "reduce_max": lambda x, *, axes, **_: np.max(x, axis=tuple(axes)),
-    "reduce_min": lambda x, *, axes, **_: np.min(x, axis=tuple(axes)),
-    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axis=tuple(axes)),
-    "reshape": lambda x, *, new_sizes, **_: np.reshape(x, new_sizes),
-    "rev": lambda x, *, dimensions: np.flip(x, tuple(dimensions)),
-    "select_n": lambda which, *cases: np.where(which, cases[1], cases[0]),
+    "reduce_max": lambda x, *, axes, **_: np.max(x, axis=_behind(axes)),
+    "reduce_min": lambda x, *, axes, **_: np.min(x, axis=_behind(axes)),
+    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axis=_behind(axes)),
+    "reshape": lambda x, *, new_sizes, **_: np.reshape(x, (len(x), *new_sizes)),
+    "rev": lambda x, *, dimensions: np.flip(x, _behind(dimensions)),
+    "select_n": lambda which, *cases: np.where(aligned(which, cases[0].ndim), cases[1], cases[0]),
     "slice": _slice,
-    "split": lambda x, *, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis),
-    "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),
-    "transpose": lambda x, *, permutation: np.transpose(x, permutation),
+    "split": lambda x, *, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis + 1),
+    "squeeze": lambda x, *, dimensions: np.squeeze(x, _behind(dimensions)),
+    "transpose": lambda x, *, permutation: np.transpose(x, (0, *_behind(permutation))),
 }
 
 
-def carry_out(eqn: Any, *values: Any) -> list[Any]:
+def carry_out(eqn: Any, *values: NDArray[Any]) -> list[Any]:
     """Return the results of one operation, by NumPy if it knows it."""
     name = eqn.primitive.name
     if name in _ENTRY_BY_ENTRY:
-        return [_ENTRY_BY_ENTRY[name](*values)]
+        ndim = max(value.ndim for value in values)
+        return [_ENTRY_BY_ENTRY[name](*(aligned(value, ndim) for value in values))]
     if name in _OTHERS and not (name == "select_n" and len(values) > 3):
-        result = _OTHERS[name](*map(np.asarray, values), **eqn.params)
+        result = _OTHERS[name](*values, **eqn.params)
         return result if isinstance(result, list) else [result]
-    return [np.asarray(result) for result in bind(eqn, *values)]
+    return [np.asarray(result) for result in jax.vmap(functools.partial(bind, eqn))(*values)]
+
+
+def aligned(x: Any, ndim: int, leading: int = 1) -> Any:
+    """Return x with axes behind the leading one, as a number has none, so that it can be combined with others."""
+    return x if x.ndim == ndim else x.reshape(x.shape[:leading] + (1,) * (ndim - leading))
 
 
 def bind(eqn: Any, *values: Any) -> list[Any]:
