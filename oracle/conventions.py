@@ -42,18 +42,21 @@ class Conventions:
         return (reg if self.half else 2 * reg) * (self.biases or name.startswith("W"))
 
     def of(self, loss: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a twin's ``loss(params, X, y, reg, *, where)`` as it is under these conventions."""
-        if self == HANDGRAD:
-            return loss
+        """Return a twin's ``loss(params, X, y, reg, *, where)`` as it is under these conventions.
+
+        JAX may trace them as it does the parameters: one program, once compiled, serves all.
+        """
 
         def under_these(params: Any, X: Any, y: Any, reg: Any, *, where: Any) -> Any:
             data = loss(params, X, y, 0.0, where=where)
+            strength = jnp.where(self.half, reg, 2 * reg)
             squares = sum(
                 # the bias of a padded class is −∞, and is nobody's parameter
-                self.strength(name, reg) * jnp.sum(jnp.where(jnp.isfinite(a), a, 0) ** 2)
+                jnp.where(self.biases | name.startswith("W"), strength, 0.0)
+                * jnp.sum(jnp.where(jnp.isfinite(a), a, 0) ** 2)
                 for name, a in params.items()
             )
-            return (data if self.mean else data * jnp.sum(where)) + 0.5 * squares
+            return jnp.where(self.mean, data, data * jnp.sum(where)) + 0.5 * squares
 
         return under_these
 

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from oracle import twins
 from oracle.comparison import bounds, perturbed
+from oracle.conventions import HANDGRAD, Conventions
 from oracle.expressions import ExpressionProblem, evaluate
 from oracle.padding import pad_network, pad_rule, unpad
 from oracle.signatures import dimensions_of
@@ -66,15 +67,17 @@ def _network(problem: NetworkProblem) -> Testimony:
     twin = twins.NETWORKS[problem.name]
     params, X, y, where = pad_network(problem.params, problem.X.astype(problem.dtype), problem.y.astype(int))
 
-    def value_and_grad(params: Any, X: Any, y: Any, reg: Any, where: Any) -> Any:
+    others = () if problem.conventions == HANDGRAD else astuple(problem.conventions)
+
+    def value_and_grad(params: Any, X: Any, y: Any, reg: Any, where: Any, others: Any) -> Any:
         loss = functools.partial(twin.loss, **problem.kwargs)
-        loss = functools.partial(problem.conventions.of(loss), where=where)
+        loss = functools.partial(Conventions(*others).of(loss) if others else loss, where=where)
         value, (grads, dX) = jax.value_and_grad(loss, argnums=(0, 1))(params, X, y, reg)
         return {"loss": value, **grads, "X": dX}
 
     like = {"loss": np.zeros(()), **problem.params, "X": problem.X}
-    key = ("network", problem.name, problem.conventions, *problem.kwargs.items())
-    args = (params, X, y, problem.dtype.type(problem.reg), where)
+    key = ("network", problem.name, bool(others), *problem.kwargs.items())
+    args = (params, X, y, problem.dtype.type(problem.reg), where, others)
     return _testimony(key, value_and_grad, args, problem.dtype, like)
 
 
