@@ -1,13 +1,27 @@
 """Which array library the arguments belong to, so that each rule is written once for all of them."""
 
+import types
 from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Array", "gather", "namespace", "scatter_add"]
+__all__ = ["NUMPY", "Array", "gather", "namespace", "scatter_add"]
 
 #: An array of any library that follows the Python array API standard, which defines no type to name it by.
 Array: TypeAlias = Any
+
+
+def _reduction(ufunc: np.ufunc) -> Any:
+    def reduce(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+
+    return reduce
+
+
+#: NumPy, but with reductions that go to their loop at once, which halves the time they take for a small array.
+NUMPY: Any = types.ModuleType("numpy")
+NUMPY.__dict__.update(np.__dict__)
+NUMPY.sum, NUMPY.max, NUMPY.min = map(_reduction, (np.add, np.maximum, np.minimum))
 
 
 def namespace(*arrays: Array) -> Any:
@@ -22,7 +36,7 @@ def namespace(*arrays: Array) -> Any:
     Returns
     -------
     module
-        ``numpy`` for NumPy arrays, else what ``__array_namespace__()`` returns.
+        :data:`NUMPY` for NumPy arrays, else what ``__array_namespace__()`` returns.
 
     Raises
     ------
@@ -40,14 +54,14 @@ def namespace(*arrays: Array) -> Any:
     for a in arrays:  # NumPy's own arrays take the short way out: this runs before every rule
         if not (isinstance(a, np.ndarray | np.generic) and a.dtype.kind == "f"):
             return _general_namespace(arrays)
-    return np
+    return NUMPY
 
 
 def _general_namespace(arrays: tuple[Array, ...]) -> Any:
     found: dict[str, Any] = {}
     for a in arrays:
         if isinstance(a, np.ndarray | np.generic):
-            xp: Any = np
+            xp: Any = NUMPY
         elif hasattr(a, "__array_namespace__"):
             xp = a.__array_namespace__()
         else:
@@ -106,7 +120,7 @@ def scatter_add(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     if not lengths and not any(isinstance(part, list) for part in parts):
         place = _in_full(tuple(part for part in parts if part is not None))
         z[place] = xp.reshape(x, z[place].shape)  # no place is met twice
-    elif xp is np:
+    elif xp is NUMPY:
         np.add.at(z, index, x)
     else:
         for k in range(lengths[0]):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import NUMPY, Array, namespace
 
 __all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_reg"]
 
@@ -23,8 +23,12 @@ def check_labels(y: Array, N: int, C: int, *, name: str = "y") -> None:
     """Raise unless ``y`` is (N,) integers in [0, C), and N and C are at least 1."""
     if not hasattr(y, "dtype"):
         raise TypeError(f"{name} expected an array of integers, given {type(y).__name__}")
-    xp = np if isinstance(y, np.ndarray) else y.__array_namespace__()
-    if not xp.isdtype(y.dtype, "integral"):
+    if isinstance(y, np.ndarray):
+        xp, is_integral = NUMPY, y.dtype.kind in "iu"
+    else:
+        xp = y.__array_namespace__()
+        is_integral = xp.isdtype(y.dtype, "integral")
+    if not is_integral:
         raise TypeError(f"{name} expected integers, given dtype {y.dtype}")
     if y.shape != (N,):
         raise ValueError(f"{name} expected shape ({N},), one label an example, given {y.shape}")
@@ -67,23 +71,22 @@ def check_inputs(
     arrays = [params[name] for name in names]
     xp = namespace(*arrays)
     dtype = arrays[0].dtype
-    if any(a.dtype != dtype for a in arrays):
-        given = ", ".join(f"{name} {params[name].dtype}" for name in names)
-        raise TypeError(f"params expected one dtype, given {given}")
+    for a in arrays:
+        if a.dtype != dtype:
+            given = ", ".join(f"{name} {params[name].dtype}" for name in names)
+            raise TypeError(f"params expected one dtype, given {given}")
     X = _real(X, xp, dtype)
 
     last, width = "X", X.shape
+    if len(width) != 2:
+        raise ValueError(f"X expected 2 dimensions (N, D), given shape {width}")
     for i in range(0, len(arrays), 2):
-        W, b = arrays[i], arrays[i + 1]
-        if len(width) != 2:
-            raise ValueError(f"X expected 2 dimensions (N, D), given shape {width}")
-        if W.ndim != 2 or W.shape[0] != width[1]:
-            raise ValueError(f"{names[i]} expected shape ({width[1]}, …) to follow {last} {width}, given {W.shape}")
-        if b.shape != (W.shape[1],):
-            raise ValueError(
-                f"{names[i + 1]} expected shape ({W.shape[1]},) to go with {names[i]} {W.shape}, given {b.shape}"
-            )
-        last, width = names[i], W.shape
+        W, b = arrays[i].shape, arrays[i + 1].shape
+        if len(W) != 2 or W[0] != width[1]:
+            raise ValueError(f"{names[i]} expected shape ({width[1]}, …) to follow {last} {width}, given {W}")
+        if b != W[1:]:
+            raise ValueError(f"{names[i + 1]} expected shape ({W[1]},) to go with {names[i]} {W}, given {b}")
+        last, width = names[i], W
     if X.shape[0] == 0:
         raise ValueError(f"X expected at least one example, given shape {X.shape}")
     return xp, X
@@ -111,7 +114,7 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
 def _real(X: Array, xp: Any, dtype: Any) -> Array:
     """Return X in ``dtype``: integers and booleans are data, complex numbers and objects are not."""
     if isinstance(X, np.ndarray):
-        library, is_real = np, X.dtype.kind in "fiub"
+        library, is_real = NUMPY, X.dtype.kind in "fiub"
     elif hasattr(X, "__array_namespace__"):
         library = X.__array_namespace__()
         is_real = library.isdtype(X.dtype, ("bool", "integral", "real floating"))

@@ -74,6 +74,9 @@ class _Namespace:
             return self._library.take(x, indices, axis=axis)
         return apply(rules.getitem, x, index=(slice(None),) * axis + (indices,) if axis else indices)
 
+    def vecdot(self, x: Any, y: Any) -> Any:
+        return apply(rules.sum, x * y, axis=-1)
+
     def concat(self, arrays: Any, *, axis: int = 0) -> Any:
         return apply(rules.concatenate, *arrays, axis=axis)
 

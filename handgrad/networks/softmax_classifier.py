@@ -5,8 +5,10 @@ Derivation: ``docs/derivations/softmax_classifier.md``.
 
 from collections.abc import Mapping
 
+from handgrad import in_place
 from handgrad.namespace import Array, namespace
-from handgrad.rules.losses import softmax_cross_entropy
+from handgrad.rules.losses import checked_softmax_cross_entropy
+from handgrad.rules.penalties import half_squares
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
 __all__ = ["loss", "loss_and_grad", "predict", "scores"]
@@ -77,8 +79,8 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     reg = check_reg(reg, b1.dtype)
 
     s = scores(params, X)  # (N, C)
-    L, _ = softmax_cross_entropy(s, labels=y)
-    J = L + xp.sum(reg * W1 * W1) / 2
+    L, _ = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -138,14 +140,13 @@ def loss_and_grad(
     # forward
     s = X @ W1  # (N, C)
     s += b1
-    L, L_backward = softmax_cross_entropy(s, labels=y)
-    J = L + xp.sum(reg * W1 * W1) / 2
+    L, L_backward = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg)
     check_finite(params, X, loss=J)
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW1 = X.T @ ds  # (D, C)
-    dW1 += reg * W1
+    dW1 = in_place.add_multiple(X.T @ ds, reg, W1)  # (D, C)
     db1 = xp.sum(ds, axis=0)  # (C,)
     grads = {"W1": dW1, "b1": db1}
     if input_grad:

@@ -5,8 +5,10 @@ Derivation: ``docs/derivations/three_layer.md``.
 
 from collections.abc import Mapping
 
+from handgrad import in_place
 from handgrad.namespace import Array, namespace
-from handgrad.rules.losses import softmax_cross_entropy
+from handgrad.rules.losses import checked_softmax_cross_entropy
+from handgrad.rules.penalties import half_squares
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
 __all__ = ["loss", "loss_and_grad", "predict", "scores"]
@@ -50,13 +52,14 @@ def scores(params: Mapping[str, Array], X: Array) -> Array:
 
     z1 = X @ W1  # (N, H1)
     z1 += b1
-    h1 = xp.maximum(z1, 0)  # (N, H1)
+    witness = xp.sum(z1[:, :1])
+    h1 = in_place.maximum(z1, 0)  # (N, H1)
     z2 = h1 @ W2  # (N, H2)
     z2 += b2
-    h2 = xp.maximum(z2, 0)  # (N, H2)
+    h2 = in_place.maximum(z2, 0)  # (N, H2)
     s = h2 @ W3  # (N, C)
     s += b3
-    check_finite(params, X, witness=xp.sum(z1[:, :1]) + xp.sum(s))
+    check_finite(params, X, witness=witness + xp.sum(s))
     return s
 
 
@@ -83,8 +86,8 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     reg = check_reg(reg, b3.dtype)
 
     s = scores(params, X)  # (N, C)
-    L, _ = softmax_cross_entropy(s, labels=y)
-    J = L + (xp.sum(reg * W1 * W1) + xp.sum(reg * W2 * W2) + xp.sum(reg * W3 * W3)) / 2
+    L, _ = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg) + half_squares(W2, reg) + half_squares(W3, reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -144,30 +147,28 @@ def loss_and_grad(
     # forward
     z1 = X @ W1  # (N, H1)
     z1 += b1
-    h1 = xp.maximum(z1, 0)  # (N, H1)
+    witness = xp.sum(z1[:, :1])
+    h1 = in_place.maximum(z1, 0)  # (N, H1)
     z2 = h1 @ W2  # (N, H2)
     z2 += b2
-    h2 = xp.maximum(z2, 0)  # (N, H2)
+    h2 = in_place.maximum(z2, 0)  # (N, H2)
     s = h2 @ W3  # (N, C)
     s += b3
-    L, L_backward = softmax_cross_entropy(s, labels=y)
-    J = L + (xp.sum(reg * W1 * W1) + xp.sum(reg * W2 * W2) + xp.sum(reg * W3 * W3)) / 2
-    check_finite(params, X, witness=xp.sum(z1[:, :1]), loss=J)
+    L, L_backward = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg) + half_squares(W2, reg) + half_squares(W3, reg)
+    check_finite(params, X, witness=witness, loss=J)
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW3 = h2.T @ ds  # (H2, C)
-    dW3 += reg * W3
+    dW3 = in_place.add_multiple(h2.T @ ds, reg, W3)  # (H2, C)
     db3 = xp.sum(ds, axis=0)  # (C,)
     dh2 = ds @ W3.T  # (N, H2)
-    dz2 = xp.where(z2 > 0, dh2, 0)  # (N, H2)
-    dW2 = h1.T @ dz2  # (H1, H2)
-    dW2 += reg * W2
+    dz2 = in_place.where(h2 > 0, dh2)  # (N, H2)
+    dW2 = in_place.add_multiple(h1.T @ dz2, reg, W2)  # (H1, H2)
     db2 = xp.sum(dz2, axis=0)  # (H2,)
     dh1 = dz2 @ W2.T  # (N, H1)
-    dz1 = xp.where(z1 > 0, dh1, 0)  # (N, H1)
-    dW1 = X.T @ dz1  # (D, H1)
-    dW1 += reg * W1
+    dz1 = in_place.where(h1 > 0, dh1)  # (N, H1)
+    dW1 = in_place.add_multiple(X.T @ dz1, reg, W1)  # (D, H1)
     db1 = xp.sum(dz1, axis=0)  # (H1,)
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3}
     if input_grad:

@@ -5,8 +5,10 @@ Derivation: ``docs/derivations/two_layer.md``.
 
 from collections.abc import Mapping
 
+from handgrad import in_place
 from handgrad.namespace import Array, namespace
-from handgrad.rules.losses import softmax_cross_entropy
+from handgrad.rules.losses import checked_softmax_cross_entropy
+from handgrad.rules.penalties import half_squares
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
 __all__ = ["loss", "loss_and_grad", "predict", "scores"]
@@ -50,10 +52,11 @@ def scores(params: Mapping[str, Array], X: Array) -> Array:
 
     z1 = X @ W1  # (N, H)
     z1 += b1
-    h = xp.maximum(z1, 0)  # (N, H)
+    witness = xp.sum(z1[:, :1])
+    h = in_place.maximum(z1, 0)  # (N, H)
     s = h @ W2  # (N, C)
     s += b2
-    check_finite(params, X, witness=xp.sum(z1[:, :1]) + xp.sum(s))
+    check_finite(params, X, witness=witness + xp.sum(s))
     return s
 
 
@@ -80,8 +83,8 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     reg = check_reg(reg, b2.dtype)
 
     s = scores(params, X)  # (N, C)
-    L, _ = softmax_cross_entropy(s, labels=y)
-    J = L + (xp.sum(reg * W1 * W1) + xp.sum(reg * W2 * W2)) / 2
+    L, _ = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg) + half_squares(W2, reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -141,22 +144,21 @@ def loss_and_grad(
     # forward
     z1 = X @ W1  # (N, H)
     z1 += b1
-    h = xp.maximum(z1, 0)  # (N, H)
+    witness = xp.sum(z1[:, :1])
+    h = in_place.maximum(z1, 0)  # (N, H)
     s = h @ W2  # (N, C)
     s += b2
-    L, L_backward = softmax_cross_entropy(s, labels=y)
-    J = L + (xp.sum(reg * W1 * W1) + xp.sum(reg * W2 * W2)) / 2
-    check_finite(params, X, witness=xp.sum(z1[:, :1]), loss=J)
+    L, L_backward = checked_softmax_cross_entropy(s, y)
+    J = L + half_squares(W1, reg) + half_squares(W2, reg)
+    check_finite(params, X, witness=witness, loss=J)
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW2 = h.T @ ds  # (H, C)
-    dW2 += reg * W2
+    dW2 = in_place.add_multiple(h.T @ ds, reg, W2)  # (H, C)
     db2 = xp.sum(ds, axis=0)  # (C,)
     dh = ds @ W2.T  # (N, H)
-    dz1 = xp.where(z1 > 0, dh, 0)  # (N, H)
-    dW1 = X.T @ dz1  # (D, H)
-    dW1 += reg * W1
+    dz1 = in_place.where(h > 0, dh)  # (N, H)
+    dW1 = in_place.add_multiple(X.T @ dz1, reg, W1)  # (D, H)
     db1 = xp.sum(dz1, axis=0)  # (H,)
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
     if input_grad:

@@ -4,7 +4,7 @@ from handgrad.namespace import Array, namespace
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_labels
 
-__all__ = ["softmax_cross_entropy"]
+__all__ = ["checked_softmax_cross_entropy", "softmax_cross_entropy"]
 
 
 def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullback]:
@@ -48,20 +48,28 @@ def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullb
     ----------
     ``docs/derivations/softmax_cross_entropy.md``.
     """
-    xp = namespace(scores)
+    namespace(scores)
     if scores.ndim != 2:
         raise ValueError(f"softmax_cross_entropy expected scores (N, C), given shape {scores.shape}")
     N, C = scores.shape
     check_labels(labels, N, C, name="labels")
+    return checked_softmax_cross_entropy(scores, labels)
+
+
+def checked_softmax_cross_entropy(scores: Array, labels: Array) -> tuple[Array, Pullback]:
+    """Do what :func:`softmax_cross_entropy` does, for arguments that were checked before."""
+    xp = namespace(scores)
+    N, C = scores.shape
     classes = xp.arange(C)
-    is_label = xp.astype(labels, classes.dtype)[:, None] == classes  # (N, C)
+    labels = xp.astype(labels, classes.dtype, copy=False)
+    is_label = labels[:, None] == classes  # (N, C)
 
     t = scores - xp.max(scores, axis=1, keepdims=True)  # (N, C), at most 0: no exponential overflows
     e = xp.exp(t)  # (N, C)
-    t_y = xp.sum(xp.where(is_label, t, 0), axis=1, keepdims=True)  # (N, 1)
+    t_y = t[xp.arange(N), labels][:, None]  # (N, 1)
     e_y = xp.exp(t_y)  # (N, 1), exactly 1 where the label leads
     rest = xp.sum(xp.where(is_label, 0, e), axis=1, keepdims=True)  # (N, 1), Σ_{j≠y} e_j
-    L = xp.mean(xp.log1p(rest + (e_y - 1)) - t_y)
+    L = xp.sum(xp.log1p(rest + (e_y - 1)) - t_y) / N
 
     def backward(dL: Array) -> tuple[Array]:
         return (xp.where(is_label, -rest, e) * (dL / N / (rest + e_y)),)

@@ -4,7 +4,7 @@ from handgrad.namespace import Array, namespace
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_reg
 
-__all__ = ["l2"]
+__all__ = ["half_squares", "l2"]
 
 
 def l2(W: Array, *, reg: float) -> tuple[Array, Pullback]:
@@ -42,11 +42,19 @@ def l2(W: Array, *, reg: float) -> tuple[Array, Pullback]:
     ----------
     ``docs/derivations/l2.md``.
     """
-    xp = namespace(W)
+    namespace(W)
     reg = check_reg(reg, W.dtype)
-    R = xp.sum(reg * W * W) / 2  # reg W first: with reg = 0 the penalty is 0 even where W² overflows
+    R = half_squares(W, reg)
 
     def backward(dR: Array) -> tuple[Array]:
         return (dR * reg * W,)
 
     return R, backward
+
+
+def half_squares(W: Array, reg: float) -> Array:
+    """Return ½ reg Σ W², without an array of all the squares; with reg = 0 it is 0 even where W² overflows."""
+    xp = namespace(W)
+    if isinstance(reg, float) and reg == 0:
+        return xp.zeros((), dtype=W.dtype)[()]
+    return reg / 2 * xp.sum(xp.vecdot(W, W) if W.ndim else W * W)
