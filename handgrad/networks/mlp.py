@@ -6,11 +6,12 @@ Derivation: ``docs/derivations/mlp.md``.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handgrad import in_place
 from handgrad.namespace import Array, namespace
 from handgrad.rules.activations import ACTIVATIONS, identity
 from handgrad.rules.affine import affine
-from handgrad.rules.losses import softmax_cross_entropy
-from handgrad.rules.penalties import l2
+from handgrad.rules.losses import checked_softmax_cross_entropy
+from handgrad.rules.penalties import half_squares
 from handgrad.rules.rule import Rule
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
@@ -84,13 +85,12 @@ def loss(
     names = _names(params)
     check_inputs(params, X, names)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
-    check_reg(reg)
+    reg = check_reg(reg, params[names[-1]].dtype)
 
     s = scores(params, X, activation=activation)  # (N, C)
-    J, _ = softmax_cross_entropy(s, labels=y)
-    for name in names[::2]:
-        R, _ = l2(params[name], reg=reg)
-        J = J + R
+    J, _ = checked_softmax_cross_entropy(s, y)
+    for W in names[::2]:
+        J = J + half_squares(params[W], reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -153,14 +153,12 @@ def loss_and_grad(
     xp, X = check_inputs(params, X, names, input_grad=input_grad)
     rules = _rules(activation, params)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
-    check_reg(reg)
+    reg = check_reg(reg, params[names[-1]].dtype)
 
     s, layers, witness = _forward(params, X, rules)
-    J, L_backward = softmax_cross_entropy(s, labels=y)
-    penalties = {}
+    J, L_backward = checked_softmax_cross_entropy(s, y)
     for W in names[::2]:
-        R, penalties[W] = l2(params[W], reg=reg)
-        J = J + R
+        J = J + half_squares(params[W], reg)
     check_finite(params, X, witness=witness, loss=J)
 
     grads: dict[str, Array] = dict.fromkeys(names)  # in the order of the parameters
@@ -169,8 +167,7 @@ def loss_and_grad(
         affine_backward, f_backward = layers[i - 1]
         (dz,) = f_backward(dh)
         dh, dW, grads[f"b{i}"] = affine_backward(dz, needs=(i > 1 or input_grad, True, True))
-        (dR,) = penalties[f"W{i}"](1)
-        grads[f"W{i}"] = dW + dR
+        grads[f"W{i}"] = in_place.add_multiple(dW, reg, params[f"W{i}"])
     if input_grad:
         grads["X"] = xp.astype(dh, given.dtype, copy=False)  # (N, D)
     return J, grads

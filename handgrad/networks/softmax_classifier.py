@@ -73,7 +73,7 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/softmax_classifier.md``.
     """
-    xp, _ = check_inputs(params, X, _NAMES)
+    check_inputs(params, X, _NAMES)
     W1, b1 = (params[name] for name in _NAMES)
     check_labels(y, X.shape[0], b1.shape[0])
     reg = check_reg(reg, b1.dtype)

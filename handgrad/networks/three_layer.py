@@ -80,7 +80,7 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/three_layer.md``.
     """
-    xp, _ = check_inputs(params, X, _NAMES)
+    check_inputs(params, X, _NAMES)
     W1, _, W2, _, W3, b3 = (params[name] for name in _NAMES)
     check_labels(y, X.shape[0], b3.shape[0])
     reg = check_reg(reg, b3.dtype)

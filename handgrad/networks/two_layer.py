@@ -77,7 +77,7 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/two_layer.md``.
     """
-    xp, _ = check_inputs(params, X, _NAMES)
+    check_inputs(params, X, _NAMES)
     W1, _, W2, b2 = (params[name] for name in _NAMES)
     check_labels(y, X.shape[0], b2.shape[0])
     reg = check_reg(reg, b2.dtype)
