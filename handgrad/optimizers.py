@@ -11,7 +11,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from handgrad.namespace import Array, namespace
 
-__all__ = ["Optimizer", "Schedule", "State", "apply_updates", "exponential_decay", "sgd"]
+# fmt: off
+__all__ = [
+    "Optimizer", "Schedule", "State", "adagrad", "adam", "adamw", "apply_updates", "exponential_decay", "rmsprop",
+    "sgd",
+]
+# fmt: on
 
 #: What an optimiser remembers from step to step: a dict of arrays, numbers, and dicts of them.
 State: TypeAlias = dict[str, Any]
@@ -119,36 +124,267 @@ def sgd(learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: boo
     and Mathematical Physics 4(5), 1964. I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of
     initialization and momentum in deep learning, ICML 2013, for Nesterov's form.
     """
-    if not callable(learning_rate):
-        learning_rate = _check_learning_rate(learning_rate)
-    m = _real("momentum", momentum)
-    if not 0 <= m < 1:
-        raise ValueError(f"momentum expected a number in [0, 1), given {m}")
+    m = _fraction("momentum", momentum)
     if nesterov and m == 0:
         raise ValueError("nesterov expected a momentum above 0, given momentum = 0")
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        if not m:
+            return g, {}
+        v = g + m * memory["velocity"]
+        return g + m * v if nesterov else v, {"velocity": v}
+
+    return _optimizer(learning_rate, {"velocity": 0.0} if m else {}, direction)
+
+
+def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float = 0.1, eps: float = 1e-7) -> Optimizer:
+    """Return AdaGrad: what has had large gradients takes smaller steps.
+
+    With a ← a + g², entry by entry, from a = initial_accumulator_value, the update is −α g / √(a + ε).
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        α, 0 or more, or a schedule ``step -> α``.
+    initial_accumulator_value : float
+        What a starts with, 0 or more.
+    eps : float
+        ε, above 0.
+
+    Returns
+    -------
+    Optimizer
+        Its state holds ``"step"``, ``"learning_rate"`` and ``"sum_of_squares"``: a, like the parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`sgd` does, if a number is none or out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.optimizers import adagrad, apply_updates
+    >>> opt = adagrad(0.5, initial_accumulator_value=0.0)
+    >>> params = {"w": np.array([1.0, 1.0])}
+    >>> updates, _ = opt.update({"w": np.array([100.0, 0.1])}, opt.init(params), params)
+    >>> apply_updates(params, updates)["w"].round(3)  # the first step is as long in every direction
+    array([0.5, 0.5])
+
+    References
+    ----------
+    J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR
+    12, 2011. The interface and ε inside the root are those of ``optax.adagrad``.
+    """
+    start, eps = _at_least_0("initial_accumulator_value", initial_accumulator_value), _above_0("eps", eps)
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        a = memory["sum_of_squares"] + g * g
+        return g / _sqrt(a + eps), {"sum_of_squares": a}
+
+    return _optimizer(learning_rate, {"sum_of_squares": start}, direction)
+
+
+def rmsprop(learning_rate: float | Schedule, *, decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
+    """Return RMSProp: AdaGrad with a memory that fades.
+
+    With ν ← β ν + (1 − β) g², entry by entry, from ν = 0, the update is −α g / √(ν + ε).
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        α, 0 or more, or a schedule ``step -> α``.
+    decay : float
+        β, in [0, 1).
+    eps : float
+        ε, above 0.
+
+    Returns
+    -------
+    Optimizer
+        Its state holds ``"step"``, ``"learning_rate"`` and ``"nu"``: ν, like the parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`sgd` does, if a number is none or out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.optimizers import apply_updates, rmsprop
+    >>> opt = rmsprop(0.1, decay=0.75)
+    >>> params = {"w": np.array([1.0])}
+    >>> updates, _ = opt.update({"w": np.array([8.0])}, opt.init(params), params)
+    >>> apply_updates(params, updates)["w"].round(6)  # √ν = 8 / 2
+    array([0.8])
+
+    References
+    ----------
+    T. Tieleman, G. Hinton, Lecture 6.5, Neural networks for machine learning, Coursera, 2012. The interface and ε
+    inside the root are those of ``optax.rmsprop``.
+    """
+    beta, eps = _fraction("decay", decay), _above_0("eps", eps)
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        nu = beta * memory["nu"] + (1 - beta) * (g * g)
+        return g / _sqrt(nu + eps), {"nu": nu}
+
+    return _optimizer(learning_rate, {"nu": 0.0}, direction)
+
+
+def adam(learning_rate: float | Schedule, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
+    """Return Adam: a fading mean of the gradients, over the root of a fading mean of their squares.
+
+    In step t = 1, 2, … with μ ← β₁ μ + (1 − β₁) g and ν ← β₂ ν + (1 − β₂) g², entry by entry, from 0, the update is
+    −α μ̂ / (√ν̂ + ε), where μ̂ = μ / (1 − β₁ᵗ) and ν̂ = ν / (1 − β₂ᵗ) make up for the start at 0.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        α, 0 or more, or a schedule ``step -> α``.
+    b1, b2 : float
+        β₁ and β₂, in [0, 1).
+    eps : float
+        ε, above 0.
+
+    Returns
+    -------
+    Optimizer
+        Its state holds ``"step"``, ``"learning_rate"``, ``"mu"`` and ``"nu"``, the latter two like the parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`sgd` does, if a number is none or out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.optimizers import adam, apply_updates
+    >>> opt = adam(0.25)
+    >>> params = {"w": np.array([1.0, 1.0])}
+    >>> updates, _ = opt.update({"w": np.array([100.0, -0.1])}, opt.init(params), params)
+    >>> apply_updates(params, updates)["w"].round(6)  # the first step is the gradient's sign
+    array([0.75, 1.25])
+
+    References
+    ----------
+    D. Kingma, J. Ba, Adam: A method for stochastic optimization, ICLR 2015, algorithm 1.
+    """
+    return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, _adam(b1, b2, eps))
+
+
+def adamw(
+    learning_rate: float | Schedule,
+    *,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 1e-4,
+    mask: Mapping[str, bool] | None = None,
+) -> Optimizer:
+    """Return Adam with decoupled weight decay: the weights shrink by the same share whatever their gradients were.
+
+    The update is that of :func:`adam` minus α λ p. A penalty in the loss would go through the division by √ν̂, and so
+    shrink least what has large gradients.
+
+    Parameters
+    ----------
+    learning_rate, b1, b2, eps
+        As for :func:`adam`.
+    weight_decay : float
+        λ, 0 or more.
+    mask : dict of bool, optional
+        Which parameters decay; by default all, biases too.
+
+    Returns
+    -------
+    Optimizer
+        With the state of :func:`adam`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`sgd` does; by ``update`` if the mask has not the parameters' keys.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad.optimizers import adamw, apply_updates
+    >>> opt = adamw(0.5, weight_decay=0.1, mask={"W1": True, "b1": False})
+    >>> params = {"W1": np.array([[2.0]]), "b1": np.array([2.0])}
+    >>> grads = {"W1": np.array([[0.0]]), "b1": np.array([0.0])}
+    >>> updates, _ = opt.update(grads, opt.init(params), params)
+    >>> apply_updates(params, updates)
+    {'W1': array([[1.9]]), 'b1': array([2.])}
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2.
+    """
+    decay = _at_least_0("weight_decay", weight_decay)
+    return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, _adam(b1, b2, eps), decay, mask)
+
+
+def _adam(b1: float, b2: float, eps: float) -> "_Direction":
+    b1, b2, eps = _fraction("b1", b1), _fraction("b2", b2), _above_0("eps", eps)
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        mu = b1 * memory["mu"] + (1 - b1) * g
+        nu = b2 * memory["nu"] + (1 - b2) * (g * g)
+        return mu / (1 - b1**t) / (_sqrt(nu / (1 - b2**t)) + eps), {"mu": mu, "nu": nu}
+
+    return direction
+
+
+#: From a gradient, what is remembered of its parameter and the number of the step, 1 for the first: the direction d of
+#: the update −α d, and what is to be remembered.
+_Direction: TypeAlias = Callable[[Array, dict[str, Array], int], tuple[Array, dict[str, Array]]]
+
+
+def _optimizer(
+    learning_rate: float | Schedule,
+    initial: Mapping[str, float],
+    direction: _Direction,
+    weight_decay: float = 0.0,
+    mask: Mapping[str, bool] | None = None,
+) -> Optimizer:
+    """Return the optimiser that remembers, for each parameter, arrays of these initial values."""
+    if not callable(learning_rate):
+        learning_rate = _check_learning_rate(learning_rate)
 
     def rate_at(step: int) -> float:
         return _check_learning_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
 
     def init(params: Mapping[str, Array]) -> State:
-        state: State = {"step": 0, "learning_rate": rate_at(0)}
-        if m:
-            state["velocity"] = {name: namespace(p).zeros_like(p) for name, p in params.items()}
-        return state
+        memory = {
+            what: {name: namespace(p).full_like(p, value) for name, p in params.items()}
+            for what, value in initial.items()
+        }
+        return {"step": 0, "learning_rate": rate_at(0), **memory}
 
     def update(
         grads: Mapping[str, Array], state: Mapping[str, Any], params: Mapping[str, Array]
     ) -> tuple[dict[str, Array], State]:
         _check_like(params, grads, "grads")
-        alpha = rate_at(state["step"])
-        next_state: State = {"step": state["step"] + 1, "learning_rate": alpha}
-        direction = dict(grads)
-        if m:
-            _check_like(params, state.get("velocity", {}), "velocity")
-            v = {name: g + m * state["velocity"][name] for name, g in grads.items()}
-            next_state["velocity"] = v
-            direction = {name: g + m * v[name] for name, g in grads.items()} if nesterov else v
-        return {name: -alpha * d for name, d in direction.items()}, next_state
+        for what in initial:
+            _check_like(params, state.get(what, {}), what)
+        if mask is not None and mask.keys() != params.keys():
+            raise ValueError(
+                f"mask expected the parameters' keys {', '.join(params)}, given {', '.join(mask) or 'none'}"
+            )
+        alpha, t = rate_at(state["step"]), state["step"] + 1
+        next_state: State = {"step": t, "learning_rate": alpha, **{what: {} for what in initial}}
+        updates = {}
+        for name, g in grads.items():
+            d, memory = direction(g, {what: state[what][name] for what in initial}, t)
+            if weight_decay and (mask is None or mask[name]):
+                d = d + weight_decay * params[name]
+            updates[name] = -alpha * d
+            for what, a in memory.items():
+                next_state[what][name] = a
+        return updates, next_state
 
     return Optimizer(init, update)
 
@@ -202,10 +438,32 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
 
 
 def _check_learning_rate(rate: Any) -> float:
-    alpha = _real("learning_rate", rate)
-    if not 0 <= alpha < math.inf:
-        raise ValueError(f"learning_rate expected a finite number, 0 or more, given {alpha}")
-    return alpha
+    return _at_least_0("learning_rate", rate)
+
+
+def _fraction(name: str, x: Any) -> float:
+    number = _real(name, x)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} expected a number in [0, 1), given {number}")
+    return number
+
+
+def _at_least_0(name: str, x: Any) -> float:
+    number = _real(name, x)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} expected a finite number, 0 or more, given {number}")
+    return number
+
+
+def _above_0(name: str, x: Any) -> float:
+    number = _real(name, x)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} expected a finite number above 0, given {number}")
+    return number
+
+
+def _sqrt(a: Array) -> Array:
+    return namespace(a).sqrt(a)
 
 
 def _real(name: str, x: Any) -> float:
