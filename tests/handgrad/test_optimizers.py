@@ -68,10 +68,12 @@ def descend(opt, params, gradient, steps):
 @pytest.mark.parametrize("rate", RATES)
 def test_trajectory_is_that_of_the_formulas_on_jax_grad(settings, rate):
     params, X, y = problem()
-    gradient = jax.grad(lambda params: jax_loss(params, X, y))
     m, nesterov = settings["momentum"], settings.get("nesterov", False)
 
-    found, _ = descend(sgd(rate, **settings), params, lambda p: {k: np.asarray(g) for k, g in gradient(p).items()}, 12)
+    def gradient(params):
+        return jax_gradient(params, X, y)
+
+    found, _ = descend(sgd(rate, **settings), params, lambda p: jax.tree.map(np.asarray, gradient(p)), 12)
 
     expected = params
     velocity = jax.tree.map(jnp.zeros_like, params)
