@@ -114,16 +114,15 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     structure = jax.tree.structure(out_shape)
     together = np.arange(DRAWS + 1) % 2 == 0
 
-    def signs() -> NDArray[Any]:
-        drawn = np.random.default_rng(0).choice([-1.0, 1.0], size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
-        drawn[0] = 0
-        return drawn  # the same every time: a verdict can be repeated
+    # the same every time: a verdict can be repeated
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
+    signs[0] = 0
 
     if not compiled:
 
         def interpreted(dtype: Any, *args: Any) -> Any:
             limits = np.finfo(dtype)
-            run = _Perturbation(signs(), together, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
+            run = _Perturbation(signs, together, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
             with np.errstate(all="ignore"):
                 results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
             draws = [np.asarray(value) for value, _ in results]
@@ -141,7 +140,7 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     def both(signs: Any, together: Any, eps: Any, tiny: Any, args: Any) -> Any:
         return f(*args), draw(signs, together, eps, tiny, jax.tree.leaves(args))
 
-    on_device = jax.device_put((signs(), together))
+    on_device = jax.device_put((signs.astype(float), together))
 
     def g(dtype: Any, *args: Any) -> Any:
         limits = np.finfo(dtype)

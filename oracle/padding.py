@@ -15,7 +15,7 @@ from oracle.signatures import operands_of
 __all__ = ["pad", "pad_network", "pad_rule", "unpad"]
 
 #: What all dimensions of a problem are padded to: the first that holds the largest, or a power of two beyond.
-_SMALL, _LARGE = 8, 64
+_SMALL, _LARGE = 8, 40
 
 
 def pad_rule(

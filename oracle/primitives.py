@@ -5,7 +5,7 @@ knows nothing of it. What is not in the tables is carried out by JAX itself, one
 """
 
 import functools
-import string
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +51,11 @@ _ENTRY_BY_ENTRY: dict[str, Callable[..., Any]] = {
 }
 
 
+def _behind(axes: Any) -> tuple[int, ...]:
+    """Return the axes as NumPy counts them, behind the first."""
+    return tuple(axis + 1 for axis in axes)
+
+
 def _broadcast_in_dim(x: NDArray[Any], *, shape: Any, broadcast_dimensions: Any, **_: Any) -> Any:
     kept = [len(x)] + [1] * len(shape)
     for i, n in zip(broadcast_dimensions, x.shape[1:]):
@@ -59,16 +64,15 @@ def _broadcast_in_dim(x: NDArray[Any], *, shape: Any, broadcast_dimensions: Any,
 
 
 def _dot_general(x: NDArray[Any], y: NDArray[Any], *, dimension_numbers: Any, **_: Any) -> Any:
-    (summed_x, summed_y), (batch_x, batch_y) = dimension_numbers
-    each, *letters = list(string.ascii_letters)
-    of_x, of_y = letters[: x.ndim - 1], letters[x.ndim - 1 :][: y.ndim - 1]
-    for i, j in (*zip(summed_x, summed_y), *zip(batch_x, batch_y)):
-        of_y[j] = of_x[i]
-    free_x = [letter for i, letter in enumerate(of_x) if i not in (*summed_x, *batch_x)]
-    free_y = [letter for j, letter in enumerate(of_y) if j not in (*summed_y, *batch_y)]
-    terms = (of_x, of_y, [*(of_x[i] for i in batch_x), *free_x, *free_y])
-    in_x, in_y, out = (each + "".join(term) for term in terms)
-    return np.einsum(f"{in_x},{in_y}->{out}", x, y)
+    (summed_x, summed_y), (batch_x, batch_y) = (map(_behind, pair) for pair in dimension_numbers)
+    free_x = [i for i in range(1, x.ndim) if i not in (*summed_x, *batch_x)]
+    free_y = [i for i in range(1, y.ndim) if i not in (*summed_y, *batch_y)]
+    batch, terms, rows, columns = (
+        [a.shape[i] for i in axes] for a, axes in ((x, (0, *batch_x)), (x, summed_x), (x, free_x), (y, free_y))
+    )
+    x = x.transpose(0, *batch_x, *free_x, *summed_x).reshape(*batch, math.prod(rows), math.prod(terms))
+    y = y.transpose(0, *batch_y, *summed_y, *free_y).reshape(*batch, math.prod(terms), math.prod(columns))
+    return (x @ y).reshape(*batch, *rows, *columns)
 
 
 def _pad(x: NDArray[Any], value: NDArray[Any], *, padding_config: Any) -> Any:
@@ -83,11 +87,6 @@ def _pad(x: NDArray[Any], value: NDArray[Any], *, padding_config: Any) -> Any:
 
 def _slice(x: NDArray[Any], *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
     return x[:, *map(slice, start_indices, limit_indices, strides or [1] * (x.ndim - 1))]
-
-
-def _behind(axes: Any) -> tuple[int, ...]:
-    """Return the axes as NumPy counts them, behind the first."""
-    return tuple(axis + 1 for axis in axes)
 
 
 _OTHERS: dict[str, Callable[..., Any]] = {

@@ -56,9 +56,9 @@ def _rule(problem: RuleProblem) -> Testimony:
         value, backward = jax.vjp(lambda *a: twin(*a, **kwargs, **fixed), *args)
         return {"value": value, **dict(zip(names, backward(cotangent)))}
 
-    compiled = problem.truth is not None or padded
     key = ("rule", twin, repr(fixed))
-    return _testimony(key, vjp, (args, kwargs, cotangent), problem.dtype, like, compiled=compiled)
+    run = perturbed if problem.truth is not None or padded else _interpreted
+    return _testimony(key, vjp, (args, kwargs, cotangent), problem.dtype, like, run)
 
 
 def _network(problem: NetworkProblem) -> Testimony:
@@ -78,7 +78,8 @@ def _network(problem: NetworkProblem) -> Testimony:
     like = {"loss": np.zeros(()), **problem.params, "X": problem.X}
     key = ("network", problem.name, bool(others), *problem.kwargs.items())
     args = (params, X, y, problem.dtype.type(problem.reg), where, others)
-    return _testimony(key, value_and_grad, args, problem.dtype, like)
+    run = perturbed if not problem.kwargs else _half_compiled  # every choice of activations is a program of its own
+    return _testimony(key, value_and_grad, args, problem.dtype, like, run)
 
 
 def _expression(problem: ExpressionProblem) -> Testimony:
@@ -98,7 +99,7 @@ def _expression(problem: ExpressionProblem) -> Testimony:
         return {"value": value, **{f"d{name}": d for name, d in zip(problem.argument_names, grads)}}
 
     like = {"value": np.zeros(()), **{f"d{name}": a for name, a in zip(problem.argument_names, problem.leaves)}}
-    return _testimony(None, value_and_grad, (problem.leaves,), problem.dtype, like, compiled=False)
+    return _testimony(None, value_and_grad, (problem.leaves,), problem.dtype, like, _interpreted)
 
 
 def _loss(problem: NetworkProblem) -> Testimony:
@@ -111,10 +112,24 @@ def _loss(problem: NetworkProblem) -> Testimony:
 
     like = {"loss": np.zeros(()), **problem.params}
     args = (problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
-    return _testimony(("loss", problem.truth), value_and_grad, args, problem.dtype, like)
+    return _testimony(("loss", problem.truth), value_and_grad, args, problem.dtype, like, _half_compiled)
 
 
-_compiled: dict[Any, Any] = {}
+Run = Callable[..., tuple[Any, Any]]
+
+
+def _interpreted(f: Callable[..., Any], *example: Any) -> Run:
+    """Return ``perturbed(f)`` that is not compiled: ``jax.jit`` would take tenths of a second for each shape."""
+    return perturbed(f, *example, compiled=False)
+
+
+def _half_compiled(f: Callable[..., Any], *example: Any) -> Run:
+    """Return ``perturbed(f)`` of which JAX compiles f alone: with all draws it would take seconds for each program."""
+    as_it_is, draws = jax.jit(f), _interpreted(f, *example)
+    return lambda dtype, *args: (as_it_is(*args), draws(dtype, *args)[1])
+
+
+_runs: dict[Any, Run] = {}
 
 
 def _testimony(
@@ -123,24 +138,22 @@ def _testimony(
     args: Any,
     dtype: np.dtype[Any],
     like: dict[str, NDArray[Any]],
-    *,
-    compiled: bool = True,
+    perturb: Callable[..., Run],
 ) -> Testimony:
     """Run ``f`` as it is, and perturbed, both in float64; it is traced once for each key, shape and dtype.
 
-    What cannot be padded to one shape is not compiled: ``jax.jit`` would take tenths of a second for each.
     What is said of a float32 problem is so exact that only the answer's own rounding remains between the two.
     """
     leaves, structure = jax.tree.flatten(args)
     leaves = [np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in leaves]
     wide = jax.tree.unflatten(structure, leaves)
     if key is None:  # nobody will ask for the same again
-        run = perturbed(f, *wide, compiled=compiled)
+        run = perturb(f, *wide)
     else:
         key = (*key, *((a.shape, a.dtype) for a in leaves))
-        if key not in _compiled:
-            _compiled[key] = perturbed(f, *wide, compiled=compiled)
-        run = _compiled[key]
+        if key not in _runs:
+            _runs[key] = perturb(f, *wide)
+        run = _runs[key]
     expected, draws = run(dtype, *wide)
 
     scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)
