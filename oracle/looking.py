@@ -93,7 +93,7 @@ class Looker:
             truth = exact.testify(problem)
             found = compare(arrays, truth, testimony.bound)
             self.hearings += not all(c.agrees for c in found)
-            expected = {name: np.asarray(truth[name], float) for name in arrays}
+            expected = {name: np.asarray(truth[name], float) for name in expected}
         if not all(c.agrees for c in found) and is_known_network(problem):
             spread = diagnosis.spread_of_scores(problem)
             lenient = compare(arrays, expected, {name: testimony.bound[name] + spread[name] for name in arrays})

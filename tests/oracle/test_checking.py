@@ -187,6 +187,13 @@ def test_the_first_wrong_stage_is_named():
     assert verdict.stage == "dscores, after h, which is right"
 
 
+def test_a_wrong_shape_beside_wrong_numbers_gets_a_verdict():
+    verdict = oracle.check(changed(b2=lambda b2, *_: np.sum(b2), W1=lambda W1, *_: 0 * W1), "two_layer", examples=30)
+
+    assert "shape-wrong" in verdict.causes
+    assert {"W1", "b2"} <= {finding.array for finding in verdict.findings}
+
+
 def test_a_textbook_formula_that_cancels_is_a_remark_and_no_mistake():
     def textbook(params, X, y, reg):
         loss, grads = right(params, X, y, reg)
