@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 
 from handgrad.namespace import Array
+from handgrad.replacing import replacing
 
 __all__ = ["Tree", "load_checkpoint", "load_params", "save_checkpoint", "save_params"]
 
@@ -53,21 +54,8 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     arrays = dict(flatten(tree))
-    target = os.path.realpath(path)  # a link stays a link: what it points to is replaced
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise ValueError(f"{path} expected a file, found something else there")
-    # beside the target, as a rename is atomic within one file system only
-    temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **{_FORMAT: np.array([_VERSION, len(arrays)])}, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    with replacing(path) as file:
+        np.savez(file, **{_FORMAT: np.array([_VERSION, len(arrays)])}, **arrays)  # type: ignore[arg-type]
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Tree:

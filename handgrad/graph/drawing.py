@@ -7,6 +7,7 @@ from typing import Any
 from handgrad.graph.notations import to_dot, to_mermaid
 from handgrad.graph.picture import Picture, picture
 from handgrad.graph.variable import Variable
+from handgrad.replacing import replacing
 
 __all__ = ["Drawing", "draw"]
 
@@ -22,8 +23,8 @@ def draw(
     Variables are boxes with their name and shape, operations are round, with a sign, the name of their result and its
     shape. On the way from one to the other stands, above, the value that flows forward and, below and in a second
     colour, the gradient that flows back: ∂J/∂value, as far as it comes from this use. A variable that is used several
-    times also has the sum Σ of what comes back. Arrays of up to 12 entries are shown whole, larger ones by their shape
-    and norm ‖·‖.
+    times also has the sum Σ of what comes back. Arrays of up to 12 entries, in rows of up to 4, are shown whole, others
+    by their shape and norm ‖·‖.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ class Drawing:
         OSError
             If Graphviz's program ``dot`` is needed and is missing or fails, or the file cannot be written.
         ValueError
-            If the suffix is another one.
+            If the suffix is another one, or ``path`` is there and no file.
 
         Examples
         --------
@@ -143,7 +144,8 @@ class Drawing:
         else:
             text = {".dot": self.dot, ".gv": self.dot, ".mmd": self.mermaid, ".md": self._markdown()}[suffix]
             content = text.encode()
-        _replace(target, content)
+        with replacing(target) as file:
+            file.write(content)
 
     def __str__(self) -> str:
         """Return the Mermaid text."""
@@ -177,14 +179,3 @@ def _rendered(dot: str, format: str) -> bytes:
         ) from error
     except graphviz.CalledProcessError as error:
         raise OSError(f"dot could not draw a picture as .{format}: {error.stderr.decode(errors='replace')}") from error
-
-
-def _replace(target: Path, content: bytes) -> None:
-    # beside the target, as a rename is atomic within one file system only
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
