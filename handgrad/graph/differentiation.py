@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.graph.naming import called
+from handgrad.graph.trees import leaves, map_leaves
 from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
 from handgrad.namespace import Array, namespace
 from handgrad.rules import RULES
 
-__all__ = ["called", "gradients", "leading_to", "sweep", "topological_order", "value_and_grad", "variables"]
+__all__ = ["gradients", "leading_to", "pull_back", "seed", "sweep", "topological_order", "value_and_grad"]
 
-#: Rules that are proved to give new arrays of the arguments' shapes.
-_OURS = frozenset(RULES.values())
+#: The ids of the rules that are proved to give new arrays of the arguments' shapes.
+_OURS = frozenset(map(id, RULES.values()))
 
 #: Numbers the calls of value_and_grad, so that of two nested ones the inner has the higher level.
 _levels = itertools.count(1)
@@ -36,7 +38,7 @@ def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[
         node = order.pop()
         wanted.remove(node)
         dnode = cotangents.pop(node)  # complete: all that use the node came before
-        dparents = _pull_back(node, dnode, wanted)
+        dparents = pull_back(node, dnode, wanted)
         for parent, d in zip(node.parents, dparents):
             if parent in wanted:
                 cotangents[parent] = _add(cotangents[parent], d) if parent in cotangents else d
@@ -89,7 +91,7 @@ def gradients(output: Variable, *inputs: Variable, cotangent: Any = None) -> tup
     order, wanted = leading_to(inputs, output), set(inputs)
     for x in wanted.difference(order):
         raise ValueError(f"{called(x)} is not in the graph of the output, which does not depend on it")
-    found = {node: dnode for node, dnode, _ in sweep(order, {output: _seed(output, cotangent)}) if node in wanted}
+    found = {node: dnode for node, dnode, _ in sweep(order, {output: seed(output, cotangent)}) if node in wanted}
     return tuple(found[x] for x in inputs)
 
 
@@ -140,55 +142,23 @@ def value_and_grad(
     def value_and_grad_of_f(*args: Any, **kwargs: Any) -> Any:
         level = next(_levels)
         chosen = [range(len(args))[i] for i in ((argnums,) if isinstance(argnums, int) else argnums)]
-        inputs = {i: _map(lambda a, name: leaf(a, level, name), args[i]) for i in chosen}
+        inputs = {i: map_leaves(lambda a, name: leaf(a, level, name), args[i]) for i in chosen}
         output = f(*(inputs.get(i, a) for i, a in enumerate(args)), **kwargs)
         output, aux = output if has_aux else (output, None)
-        leaves = {x for i in chosen for x in _leaves(inputs[i])}
+        wanted = {x for i in chosen for x in leaves(inputs[i])}
         order: list[Variable] = []
         cotangents: dict[Variable, Array] = {}
         if isinstance(output, Variable) and output.level >= level:
             if output.level > level:
                 raise ValueError("the function returned a Variable that belongs to another call of value_and_grad")
-            order, cotangents = leading_to(leaves, output), {output: _seed(output, None)}
+            order, cotangents = leading_to(wanted, output), {output: seed(output, None)}
         value = output = _value_at(level, output)  # from here on the graph is held by ``order`` alone
-        found = {node: dnode for node, dnode, _ in sweep(order, cotangents) if node in leaves}
-        grads = [_map(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
+        found = {node: dnode for node, dnode, _ in sweep(order, cotangents) if node in wanted}
+        grads = [map_leaves(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
         gradient = grads[0] if isinstance(argnums, int) else tuple(grads)
-        return ((value, _map(lambda a, _: _value_at(level, a), aux)) if has_aux else value), gradient
+        return ((value, map_leaves(lambda a, _: _value_at(level, a), aux)) if has_aux else value), gradient
 
     return value_and_grad_of_f
-
-
-def variables(tree: Any) -> Any:
-    """Return a dict, list or tuple of arrays with each a Variable, named by where it stands.
-
-    Parameters
-    ----------
-    tree : dict, list, tuple or array
-        Nested as one likes.
-
-    Returns
-    -------
-    dict, list, tuple or Variable
-        Of the same structure.
-
-    Raises
-    ------
-    TypeError
-        If an array is not real floating.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import graph
-    >>> graph.variables({"W1": np.ones((2, 1)), "b1": np.zeros(1)})["b1"]
-    Variable(array([0.]), name='b1')
-
-    References
-    ----------
-    ``docs/derivations/graph.md``.
-    """
-    return _map(Variable, tree)
 
 
 def topological_order(output: Variable) -> list[Variable]:
@@ -231,21 +201,15 @@ def leading_to(inputs: Iterable[Variable], output: Variable) -> list[Variable]:
     return found
 
 
-def called(node: Variable) -> str:
-    """Return what an error calls a node."""
-    what = node.name or (f"the {node.rule.__name__}" if node.rule else "an array")
-    return f"{what} of shape {tuple(node.shape)}"
-
-
-def _pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents:
+def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents:
     """Return the cotangents of a node's parents as new arrays, of those that are not wanted perhaps None."""
     if node.backward is None:
         return ()
-    if "needs" in getattr(node.backward, "__code__", _pull_back.__code__).co_varnames:
+    if _takes_needs(node.backward):
         dparents = node.backward(dnode, needs=tuple([parent in wanted for parent in node.parents]))
     else:
         dparents = node.backward(dnode)
-    if node.rule in _OURS:
+    if id(node.rule) in _OURS:
         return dparents
     expected = [parent.shape for parent in node.parents]
     given = [s if d is None else np.shape(plain(d)) for d, s in zip(dparents, expected)]
@@ -254,12 +218,17 @@ def _pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangent
     return tuple(None if d is None else namespace(d).asarray(d, copy=True) for d in dparents)
 
 
+def _takes_needs(backward: Callable[..., Any]) -> bool:
+    code = getattr(backward, "__code__", None)
+    return code is not None and "needs" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def _add(total: Array, d: Array) -> Array:
     total += d  # in place where that is possible: each cotangent is a new array
     return total
 
 
-def _seed(output: Variable, cotangent: Any) -> Array:
+def seed(output: Variable, cotangent: Any) -> Array:
     """Return the cotangent that the sweep begins with, a new array: 1, or what was given."""
     xp = namespace(output.value)
     if cotangent is None:
@@ -281,18 +250,3 @@ def _value_at(level: int, a: Any) -> Any:
 
 def _zeros(x: Variable) -> Array:
     return namespace(plain(x)).zeros(x.shape, dtype=x.dtype)
-
-
-def _map(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
-    """Return the tree with f of each leaf and its name: the keys and places on the way to it."""
-    if not isinstance(tree, dict | list | tuple):
-        return None if tree is None else f(tree, name)
-    items = tree if isinstance(tree, dict) else dict(enumerate(tree))
-    mapped = {key: _map(f, a, f"{name}.{key}" if name else str(key)) for key, a in items.items()}
-    return mapped if isinstance(tree, dict) else type(tree)(mapped.values())
-
-
-def _leaves(tree: Any) -> list[Variable]:
-    found: list[Variable] = []
-    _map(lambda x, _: found.append(x), tree)
-    return found

@@ -1,6 +1,6 @@
 """Repeated layers: where a sequence of operations is the same one several times over."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = ["Repetition", "repetitions"]
@@ -22,7 +22,7 @@ class Repetition(NamedTuple):
         return self.start + self.period * self.times
 
 
-def repetitions(labels: Sequence[Hashable], reads: Sequence[Sequence[int]]) -> list[Repetition]:
+def repetitions(labels: Sequence[object], reads: Sequence[Sequence[int]]) -> list[Repetition]:
     """Return the repetitions in a sequence of operations, from its beginning on the one that covers most.
 
     Two stretches are the same if their operations are, and each reads the same places within its stretch and those
@@ -64,7 +64,7 @@ def repetitions(labels: Sequence[Hashable], reads: Sequence[Sequence[int]]) -> l
     return found
 
 
-def _repetition(labels: Sequence[Hashable], reads: Sequence[Sequence[int]], start: int, period: int) -> Repetition:
+def _repetition(labels: Sequence[object], reads: Sequence[Sequence[int]], start: int, period: int) -> Repetition:
     """Return how often the operations from ``start`` on are repeated, perhaps once."""
     end = start + period
     while end < len(labels) and labels[end] == labels[end - period] and _alike(reads, start, end, period):

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad import rules
-from handgrad.graph.differentiation import called, gradients, topological_order
+from handgrad.graph.differentiation import gradients, topological_order
 from handgrad.graph.folding import repetitions
+from handgrad.graph.naming import called, is_number, rule_name
+from handgrad.graph.texts import norm, number
 from handgrad.graph.variable import Variable, plain
 
 __all__ = ["Arrow", "Node", "Picture", "picture"]
 
-#: Arrays of more entries are shown by their norm.
-_SMALL = 12
+#: Arrays of more entries, or of longer rows, are shown by their norm.
+_SMALL, _SHORT = 12, 4
 
 #: Signs and names of the operations, where these are not the rules' own names.
 _SIGNS = {
@@ -25,7 +27,7 @@ _SIGNS = {
 }  # fmt: skip
 
 #: Where it does not matter which argument comes first.
-_COMMUTATIVE = {rules.add, rules.multiply, rules.maximum, rules.minimum}
+_COMMUTATIVE = (rules.add, rules.multiply, rules.maximum, rules.minimum)
 
 
 class Node(NamedTuple):
@@ -145,7 +147,7 @@ def _source(v: Variable) -> Any:
 def _kind(v: Variable) -> str:
     if v.parents:
         return "operation"
-    return "number" if v.given is None and not v.name and v.shape == () else "variable"
+    return "number" if is_number(v) else "variable"
 
 
 # what a node and an arrow say
@@ -210,7 +212,7 @@ def _shape(v: Variable) -> str:
 
 
 def _sign(node: Variable) -> str:
-    name = getattr(node.rule, "__name__", type(node.rule).__name__)
+    name = rule_name(node.rule) if node.rule else ""
     return _SIGNS.get(name, name.replace("_", " "))
 
 
@@ -246,36 +248,21 @@ def _text(arrays: Sequence[Any]) -> str:
     """Return the entries of an array, or its norm if there are many; of several arrays the first's and the last's."""
     found = [np.asarray(plain(a)) for a in arrays]
     if len(found) != 1:
-        return _between(_number(a) if a.ndim == 0 else _norm(a) for a in found)
+        return _between(norm(a) if a.ndim else number(a) for a in found)
     (a,) = found
     if a.ndim == 0:
-        return _number(a)
-    return _entries(a) if a.size <= _SMALL else _norm(a)
+        return number(a)
+    return _entries(a) if a.size <= _SMALL and a.shape[-1] <= _SHORT else norm(a)
 
 
 def _entries(a: Any) -> str:
-    """Return a row of the array a line, and what is longer than four entries in lines of three."""
+    """Return a row of the array a line."""
     if a.size == 0:
         return "[]"
-    texts = [_number(x) for x in a.ravel()]
+    texts = [number(x) for x in a.ravel()]
     width = max(map(len, texts))
-    texts = [text.rjust(width, "\N{NO-BREAK SPACE}") for text in texts]
-    length = a.shape[-1]
-    step = length if length <= 4 else 3
-    rows = [texts[i : i + length] for i in range(0, len(texts), length)]
-    lines = [[" ".join(row[i : i + step]) for i in range(0, length, step)] for row in rows]
-    return "\n".join("[" + "\n\N{NO-BREAK SPACE}".join(line) + "]" for line in lines)
-
-
-def _norm(a: Any) -> str:
-    largest = np.max(np.abs(a), initial=0)
-    if largest == 0 or not np.isfinite(largest):
-        return f"‖·‖ {_number(largest)}"
-    return f"‖·‖ {_number(largest * np.linalg.norm((a / largest).ravel()))}"  # squares neither overflow nor vanish
-
-
-def _number(x: Any) -> str:
-    return f"{float(x) + 0.0:.3g}"  # + 0.0: zero without a sign
+    rows = np.reshape([text.rjust(width, "\N{NO-BREAK SPACE}") for text in texts], (-1, a.shape[-1]))
+    return "\n".join(f"[{' '.join(row)}]" for row in rows)
 
 
 def _between(texts: Iterable[str]) -> str:

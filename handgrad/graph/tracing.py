@@ -4,49 +4,27 @@ Derivation: ``docs/derivations/graph.md``.
 """
 
 import inspect
-import itertools
 import re
-import textwrap
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from types import CellType, FunctionType, MethodType
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
 
-from handgrad.graph.differentiation import _map, _pull_back, _seed, called, leading_to, sweep, topological_order
+from handgrad.graph.differentiation import leading_to, pull_back, seed, sweep, topological_order
+from handgrad.graph.keeping import Kept, kept_by, once, owner, watching
+from handgrad.graph.naming import argument_names, called, is_number, node_names, rule_name, within_partials
+from handgrad.graph.tables import listed, table
+from handgrad.graph.texts import norm, number
+from handgrad.graph.trees import map_leaves
 from handgrad.graph.variable import Variable, plain
 from handgrad.namespace import Array
 
-__all__ = ["Kept", "Step", "Trace", "formula", "trace"]
+__all__ = ["Step", "Trace", "formula", "trace"]
 
 #: More entries than anybody steps through.
 _MOST_ENTRIES = 10_000
-
-
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """An array that a pullback holds from the forward pass on.
-
-    Attributes
-    ----------
-    name : str
-        The name of the node whose value it is; else "its own array" and the pullback's word for it.
-    array : array
-        The whole of it, even where the pullback holds a view.
-    """
-
-    name: str
-    array: Array
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes it takes."""
-        return int(self.array.nbytes)
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.nbytes:,} B)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,36 +149,35 @@ class Trace:
     @property
     def kept(self) -> tuple[Kept, ...]:
         """What the pullbacks hold together, each array once."""
-        return _once(kept for step in self.forward for kept in step.keeps)
+        return once(kept for step in self.forward for kept in step.keeps)
 
     @property
     def used(self) -> tuple[Kept, ...]:
         """What of that the way back reads."""
-        return _once(kept for step in self.backward for kept in step.uses)
+        return once(kept for step in self.backward for kept in step.uses)
 
     def __str__(self) -> str:
-        numbered = list(enumerate(self, start=1))
         forward = [
-            [str(i), step.name, _call(step), _shown(step.value), _listed(map(str, step.keeps))]
-            for i, step in numbered
-            if step.direction == "forward"
+            [str(i), s.name, fill(_call(s), 30), fill(_shown(s.value), 26), listed(map(str, s.keeps), 32)]
+            for i, s in enumerate(self.forward, start=1)
         ]
         backward = [
             [
-                *(str(i), f"{step.name}: {step.operation}", textwrap.fill(step.formula, 26), _shown(step.incoming)),
-                "\n".join(f"d{name}: {_shown(d)}" for name, d in step.outgoing.items()),
-                _listed(kept.name for kept in step.uses),
+                str(i),
+                "\n".join([f"{s.name}: {s.operation}", *wrap(s.formula, 26)]),
+                fill(_shown(s.incoming), 26),
+                "\n".join(fill(f"d{name}: {_shown(d)}", 30) for name, d in s.outgoing.items()),
+                listed((kept.name for kept in s.uses), 24),
             ]
-            for i, step in numbered
-            if step.direction == "backward"
+            for i, s in enumerate(self.backward, start=1 + len(forward))
         ]
         return "\n".join(
             [
                 "forward",
-                *_table(["step", "name", "operation", "value", "keeps"], forward),
+                *table(["step", "name", "operation", "value", "keeps"], forward),
                 "",
                 "backward",
-                *_table(["step", "operation", "local derivative", "incoming", "outgoing", "uses"], backward),
+                *table(["step", "operation, derivative", "incoming", "outgoing", "uses"], backward),
                 "",
                 self._summary(),
             ]
@@ -211,7 +188,7 @@ class Trace:
     def _summary(self) -> str:
         kept = self.kept
         forward, backward = (sum(s.node.rule is not None for s in way) for way in (self.forward, self.backward))
-        names = textwrap.fill(f"kept in all: {', '.join(k.name for k in kept) or 'nothing'}", 120)
+        names = fill(f"kept in all: {', '.join(k.name for k in kept) or 'nothing'}", 120)
         return (
             f"{names}\n{len(kept)} arrays, {sum(k.nbytes for k in kept):,} B, {len(self.used)} of them reused; "
             f"operations: {forward} forward, {backward} backward"
@@ -256,14 +233,14 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
     4     v2    add(v1, x)      9      v1 (8 B), x (8 B)
     <BLANKLINE>
     backward
-    step  operation     local derivative      incoming  outgoing  uses
-    ----  ------------  --------------------  --------  --------  ----
-    5     v2: add       dx = dz, dy = dz      1         dv1: 1
-                                                        dx: 1
-    6     v1: multiply  dx = dz y, dy = dz x  1         dx: 2     x, y
-                                                        dy: 3
-    7     y: input                            3
-    8     x: input                            3
+    step  operation, derivative  incoming  outgoing  uses
+    ----  ---------------------  --------  --------  ----
+    5     v2: add                1         dv1: 1
+          dx = dz, dy = dz                 dx: 1
+    6     v1: multiply           1         dx: 2     x, y
+          dx = dz y, dy = dz x             dy: 3
+    7     y: input               3
+    8     x: input               3
     <BLANKLINE>
     kept in all: x, y, v1
     3 arrays, 24 B, 2 of them reused; operations: 2 forward, 2 backward
@@ -284,9 +261,9 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
             handed[id(a)] = str(name)
         return a
 
-    names = _argument_names(f, len(args))
-    given = [_map(taken, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
-    _map(lambda a, name: handed.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
+    names = argument_names(f, len(args))
+    given = [map_leaves(taken, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
+    map_leaves(lambda a, name: handed.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
     if not arguments:
         kinds = ", ".join(type(a).__name__ for a in args) or "none"
         raise TypeError(f"trace expected a float or an array of floats among the positional arguments, given {kinds}")
@@ -300,7 +277,7 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
 
 def formula(rule: Callable[..., Any] | None) -> str:
     """Return a rule's pullback as its docstring says it, such as ``dx = dz y, dy = dz x``; "" where it says nothing."""
-    docstring = inspect.getdoc(rule) if rule else None
+    docstring = inspect.getdoc(within_partials(rule)) if rule else ""
     text = " ".join(re.split(r"\n\w+\n-{3,}", docstring or "")[0].split())  # without the sections
     found = re.search(r"\b(pullback|slope)(?:,|:| is)? (.+?)(?=[.:;](?: |$)|, (?:each|without) )", text)
     if found is None:
@@ -314,8 +291,8 @@ def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, s
     order = leading_to(arguments, output)
     if not order:
         raise ValueError("trace expected a result that depends on the arguments, given one that does not")
-    names, wanted = _names(graph, arguments, handed), set(order)
-    words = handed | {id(_owner(plain(node))): name for node, name in reversed(names.items())}
+    names, wanted = node_names(graph, arguments, handed), set(order)
+    held = handed | {id(owner(plain(node))): name for node, name in reversed(names.items())}
     forward = {
         node: Step(
             "forward",
@@ -324,20 +301,21 @@ def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, s
             _operation(node, wanted),
             tuple(names[parent] for parent in node.parents),
             tuple(parent in wanted for parent in node.parents),
-            _keeps(node, words),
+            kept_by(node, held),
         )
         for node in graph
-        if node in arguments or not _is_number(node)
+        if node in arguments or not is_number(node)
     }
-    backward = [_way_back(forward[node], dnode) for node, dnode, _ in sweep(order, {output: _seed(output, None)})]
+    backward = [_way_back(forward[node], dnode) for node, dnode, _ in sweep(order, {output: seed(output, None)})]
     return (*forward.values(), *backward)
 
 
 def _way_back(step: Step, dnode: Array) -> Step:
     """Return the step back through a node whose cotangent is complete."""
     incoming = np.array(plain(dnode))
-    outgoing = _handed_on(step, incoming)
-    uses = _uses(step, incoming) if outgoing else ()
+    with watching(step.node.backward) as unread:
+        outgoing = _handed_on(step, incoming)
+    uses = tuple(kept for kept in step.keeps if outgoing and id(kept.array) not in unread)
     return replace(step, direction="backward", keeps=(), incoming=incoming, outgoing=outgoing, uses=uses)
 
 
@@ -349,153 +327,16 @@ def _handed_on(step: Step, dnode: Array) -> dict[str, Array]:
     parents = step.node.parents
     wanted = {parent for parent, needs in zip(parents, step.needs) if needs}
     found: dict[str, Array] = {}
-    for name, needs, d in zip(step.inputs, step.needs, _pull_back(step.node, dnode, wanted)):
+    for name, needs, d in zip(step.inputs, step.needs, pull_back(step.node, dnode, wanted)):
         if needs:
             found[name] = found[name] + plain(d) if name in found else np.array(plain(d))
     return found
 
 
-def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
-    """Return the names of the first positional parameters, x0, x1, … where f does not say them."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except ValueError:  # of a function in C
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return (names + [f"x{i}" for i in range(len(names), count)])[:count]
-
-
-def _names(graph: list[Variable], arguments: dict[Variable, str], handed: dict[int, str]) -> dict[Variable, str]:
-    """Return a name for each node, all different but for numbers, which are called by their value."""
-    names: dict[Variable, str] = {}
-    taken: set[str] = set()
-    for node in graph:
-        name = node.name or arguments.get(node) or handed.get(id(node.given))
-        if name:
-            others = (f"{name}_{i}" for i in itertools.count(2))
-            names[node] = next(n for n in itertools.chain([name], others) if n not in taken)
-            taken.add(names[node])
-    results, constants = _invented("v", taken), _invented("c", taken)
-    for node in graph:
-        if node not in names:
-            names[node] = f"{float(node):g}" if _is_number(node) else next(results if node.rule else constants)
-    return {node: names[node] for node in graph}
-
-
-def _invented(letter: str, taken: set[str]) -> Iterator[str]:
-    return (name for i in itertools.count(1) if (name := f"{letter}{i}") not in taken)
-
-
-def _is_number(node: Variable) -> bool:
-    """Whether a leaf that is no argument is a number that stood in the program."""
-    return node.rule is None and node.given is None and node.shape == () and node.name is None
-
-
 def _operation(node: Variable, wanted: set[Variable]) -> str:
     if node.rule:
-        return node.rule.__name__
+        return rule_name(node.rule)
     return "input" if node in wanted else "constant"
-
-
-def _cells(pullback: Any, seen: set[int]) -> Iterator[tuple[str, CellType]]:
-    """Yield each cell of a closure, and of the closures in it, with its word in the code."""
-    if not isinstance(pullback, FunctionType | MethodType):
-        return
-    for word, cell in zip(pullback.__code__.co_freevars, pullback.__closure__ or ()):
-        if id(cell) not in seen:
-            seen.add(id(cell))
-            yield word, cell
-            yield from _cells(cell.cell_contents, seen)
-
-
-def _arrays(contents: Any) -> list[Array]:
-    """Return the arrays in what a cell holds."""
-    if isinstance(contents, tuple | list):
-        return [a for part in contents for a in _arrays(part)]
-    return [a for a in [plain(contents)] if isinstance(a, np.ndarray | np.generic)]
-
-
-def _keeps(node: Variable, words: dict[int, str]) -> tuple[Kept, ...]:
-    words = {id(_owner(a)): key for key, value in node.kwargs.items() for a in _arrays(value)} | words
-    return _once(
-        Kept(words.get(id(_owner(a)), f"its own array {word}"), _owner(a))
-        for word, cell in _cells(node.backward, set())
-        for a in _arrays(cell.cell_contents)
-    )
-
-
-def _owner(a: Array) -> Array:
-    """Return the array whose memory a view shows."""
-    while isinstance(base := getattr(a, "base", None), np.ndarray):
-        a = base
-    return a
-
-
-def _once(kept: Iterable[Kept]) -> tuple[Kept, ...]:
-    """Return each array under the first name that it is met with."""
-    found: dict[int, Kept] = {}
-    for k in kept:
-        found.setdefault(id(k.array), k)
-    return tuple(found.values())
-
-
-def _uses(step: Step, dnode: Array) -> tuple[Kept, ...]:
-    """Return what the pullback reads when it runs: it is given views that notice.
-
-    Masks and indices are not watched: NumPy does not say when they are read, but nobody keeps one for its shape.
-    """
-    floating = [
-        (cell, a)
-        for _, cell in _cells(step.node.backward, set())
-        if isinstance(a := cell.cell_contents, np.ndarray | np.generic) and a.dtype.kind == "f"
-    ]
-    read: set[int] = set()
-    try:
-        for cell, a in floating:
-            cell.cell_contents = _Watched.over(a, read)
-        _handed_on(step, dnode)
-    finally:
-        for cell, a in floating:
-            cell.cell_contents = a
-    unread = {id(_owner(a)) for _, a in floating} - read
-    return tuple(kept for kept in step.keeps if id(kept.array) not in unread)
-
-
-class _Watched(np.ndarray[Any, Any]):
-    """A view of an array that notes when entries are read; shape and dtype are no entries."""
-
-    _owner_id: int
-    _read: set[int] | None = None
-
-    @classmethod
-    def over(cls, a: Array, read: set[int]) -> "_Watched":
-        """Return a view that puts the array's owner among those that are read."""
-        view = np.asarray(a).view(cls)
-        view._owner_id, view._read = id(_owner(a)), read
-        return view
-
-    def _entries(self) -> Array:
-        if self._read is not None:
-            self._read.add(self._owner_id)
-        return self.view(np.ndarray)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._entries()[index]
-
-    def __array_finalize__(self, a: Any) -> None:  # of a view, such as the transpose
-        if isinstance(a, _Watched):
-            a._entries()
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*_plainly(inputs), **kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*_plainly(args), **kwargs)
-
-
-def _plainly(args: Sequence[Any]) -> Any:
-    """Return arguments with the entries of what is watched, which notes that they are read."""
-    return _map(lambda a, _: a._entries() if isinstance(a, _Watched) else a, tuple(args))
 
 
 def _call(step: Step) -> str:
@@ -505,28 +346,5 @@ def _call(step: Step) -> str:
 def _shown(a: Array) -> str:
     """Return a small array as it is, a large one as its shape and norm."""
     if a.size > 4:
-        return f"{a.shape} norm {np.linalg.norm(np.ravel(a)):.4g}"
-    text = np.array2string(np.asarray(a), separator=", ", formatter={"float_kind": "{:.4g}".format})
-    return " ".join(text.split())
-
-
-def _listed(parts: Iterable[str]) -> str:
-    """Return parts one after the other, in lines that break only between them."""
-    unbroken = ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-    return textwrap.fill(unbroken, 32, break_long_words=False).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the lines of a table whose cells may have several."""
-    split = [[cell.split("\n") for cell in row] for row in [head, *rows]]
-    widths = [max(_width(line) for row in split for line in row[i]) for i in range(len(head))]
-    lines = [
-        "  ".join(line + " " * (width - _width(line)) for line, width in zip(parts, widths)).rstrip()
-        for row in split
-        for parts in itertools.zip_longest(*row, fillvalue="")
-    ]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def _width(text: str) -> int:
-    return sum(not unicodedata.combining(c) for c in text)
+        return f"{a.shape} {norm(a)}"
+    return " ".join(np.array2string(np.asarray(a), separator=", ", formatter={"float_kind": number}).split())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import oracle.twins
 from handgrad import ACTIVATIONS, NETWORKS, init_params, rules
-from handgrad.graph import Variable, apply, gradients, network_loss, value_and_grad, variables
+from handgrad.graph import Variable, apply, gradients, network_loss, value_and_grad
 from handgrad.graph.differentiation import sweep, topological_order
 from oracle.strategies import network_problems
 from oracle.witnesses import jax_grad
@@ -434,9 +434,3 @@ def test_order_has_each_node_behind_what_it_was_made_of():
     assert order[-1] is J
     assert len(position) == len(order)
     assert all(position[parent] < position[node] for node in order for parent in node.parents)
-
-
-def test_variables_are_named_by_where_they_stand():
-    tree = variables({"W1": A, "layers": [B, {"b": B}]})
-
-    assert [v.name for v in (tree["W1"], tree["layers"][0], tree["layers"][1]["b"])] == ["W1", "layers.0", "layers.1.b"]

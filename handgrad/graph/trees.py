@@ -1,0 +1,56 @@
+"""Dicts, lists and tuples of arrays, nested as one likes, such as a network's parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+from handgrad.graph.variable import Variable
+
+__all__ = ["leaves", "map_leaves", "variables"]
+
+
+def variables(tree: Any) -> Any:
+    """Return a dict, list or tuple of arrays with each a Variable, named by where it stands.
+
+    Parameters
+    ----------
+    tree : dict, list, tuple or array
+        Nested as one likes.
+
+    Returns
+    -------
+    dict, list, tuple or Variable
+        Of the same structure.
+
+    Raises
+    ------
+    TypeError
+        If an array is not real floating.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import graph
+    >>> graph.variables({"W1": np.ones((2, 1)), "b1": np.zeros(1)})["b1"]
+    Variable(array([0.]), name='b1')
+
+    References
+    ----------
+    ``docs/derivations/graph.md``.
+    """
+    return map_leaves(Variable, tree)
+
+
+def map_leaves(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
+    """Return the tree with f of each leaf and its name: the keys and places on the way to it."""
+    if not isinstance(tree, dict | list | tuple):
+        return None if tree is None else f(tree, name)
+    items = tree if isinstance(tree, dict) else dict(enumerate(tree))
+    mapped = {key: map_leaves(f, a, f"{name}.{key}" if name else str(key)) for key, a in items.items()}
+    return mapped if isinstance(tree, dict) else type(tree)(mapped.values())
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return the leaves in order."""
+    found: list[Any] = []
+    map_leaves(lambda x, _: found.append(x), tree)
+    return found
