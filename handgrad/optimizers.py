@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from handgrad.namespace import Array, namespace
+from handgrad.validation import check_like
 
 # fmt: off
 __all__ = [
@@ -72,7 +73,7 @@ def apply_updates(params: Mapping[str, Array], updates: Mapping[str, Array]) -> 
     ----------
     H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
-    _check_like(params, updates, "updates")
+    check_like(params, updates, "updates")
     return {name: p + updates[name] for name, p in params.items()}
 
 
@@ -367,9 +368,9 @@ def _optimizer(
     def update(
         grads: Mapping[str, Array], state: Mapping[str, Any], params: Mapping[str, Array]
     ) -> tuple[dict[str, Array], State]:
-        _check_like(params, grads, "grads")
+        check_like(params, grads, "grads")
         for what in initial:
-            _check_like(params, state.get(what, {}), what)
+            check_like(params, state.get(what, {}), what)
         if mask is not None and mask.keys() != params.keys():
             raise ValueError(
                 f"mask expected the parameters' keys {', '.join(params)}, given {', '.join(mask) or 'none'}"
@@ -471,16 +472,3 @@ def _real(name: str, x: Any) -> float:
     if isinstance(x, bool) or not isinstance(x, numbers.Real):
         raise TypeError(f"{name} expected a real number, given {type(x).__name__}")
     return float(x)
-
-
-def _check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:
-    """Raise unless ``arrays`` have the keys, shapes and dtypes of ``params``."""
-    if arrays.keys() != params.keys():
-        expected, given = (", ".join(map(str, d)) or "none" for d in (params, arrays))
-        raise ValueError(f"{what} expected the parameters' keys {expected}, given {given}")
-    for name, p in params.items():
-        a = arrays[name]
-        if a.shape != p.shape:
-            raise ValueError(f"{what} expected shape {p.shape} for {name}, given {a.shape}")
-        if a.dtype != p.dtype:
-            raise TypeError(f"{what} expected dtype {p.dtype} for {name}, given {a.dtype}")

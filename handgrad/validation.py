@@ -12,7 +12,7 @@ import numpy as np
 
 from handgrad.namespace import NUMPY, Array, namespace
 
-__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_reg"]
+__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg"]
 
 
 class NonFiniteError(ValueError):
@@ -90,6 +90,19 @@ def check_inputs(
     if X.shape[0] == 0:
         raise ValueError(f"X expected at least one example, given shape {X.shape}")
     return xp, X
+
+
+def check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:
+    """Raise unless ``arrays`` have the keys, shapes and dtypes of ``params``."""
+    if arrays.keys() != params.keys():
+        expected, given = (", ".join(map(str, d)) or "none" for d in (params, arrays))
+        raise ValueError(f"{what} expected the parameters' keys {expected}, given {given}")
+    for name, p in params.items():
+        a = arrays[name]
+        if a.shape != p.shape:
+            raise ValueError(f"{what} expected shape {p.shape} for {name}, given {a.shape}")
+        if a.dtype != p.dtype:
+            raise TypeError(f"{what} expected dtype {p.dtype} for {name}, given {a.dtype}")
 
 
 def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0, loss: Array = 0.0) -> None:

@@ -8,14 +8,21 @@ from typing import Any
 
 from handgrad import in_place
 from handgrad.namespace import Array, namespace
-from handgrad.rules.activations import ACTIVATIONS, identity
+from handgrad.networks.layers import parameter_names, rules_of
+from handgrad.networks.per_example import example_gradient_norms, example_gradients
+from handgrad.networks.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.affine import affine
 from handgrad.rules.losses import checked_softmax_cross_entropy
 from handgrad.rules.penalties import half_squares
 from handgrad.rules.rule import Rule
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
-__all__ = ["loss", "loss_and_grad", "predict", "scores"]
+# fmt: off
+__all__ = [
+    "example_gradient_norms", "example_gradients", "gauss_newton_diagonal", "gauss_newton_product", "hvp",
+    "input_jacobian", "loss", "loss_and_grad", "predict", "scores",
+]
+# fmt: on
 
 
 def scores(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Sequence[str | Rule] = "relu") -> Array:
@@ -52,8 +59,8 @@ def scores(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Se
     ----------
     ``docs/derivations/mlp.md``.
     """
-    xp, X = check_inputs(params, X, _names(params))
-    s, _, witness = _forward(params, X, _rules(activation, params))
+    xp, X = check_inputs(params, X, parameter_names(params))
+    s, _, witness = _forward(params, X, rules_of(activation, params))
     check_finite(params, X, witness=witness + xp.sum(s))
     return s
 
@@ -82,7 +89,7 @@ def loss(
     ----------
     ``docs/derivations/mlp.md``.
     """
-    names = _names(params)
+    names = parameter_names(params)
     check_inputs(params, X, names)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
     reg = check_reg(reg, params[names[-1]].dtype)
@@ -149,9 +156,9 @@ def loss_and_grad(
     ----------
     ``docs/derivations/mlp.md``.
     """
-    given, names = X, _names(params)
+    given, names = X, parameter_names(params)
     xp, X = check_inputs(params, X, names, input_grad=input_grad)
-    rules = _rules(activation, params)
+    rules = rules_of(activation, params)
     check_labels(y, X.shape[0], params[names[-1]].shape[0])
     reg = check_reg(reg, params[names[-1]].dtype)
 
@@ -209,27 +216,3 @@ def _forward(
         if i == 1:
             witness = namespace(z).sum(z[:, :1])
     return h, layers, witness
-
-
-def _names(params: Mapping[str, Array]) -> list[str]:
-    """Return W1, b1, W2, b2, … for as many layers as ``params`` can mean."""
-    depth = (len(params) + 1) // 2 if isinstance(params, Mapping) else 1
-    return [f"{kind}{i}" for i in range(1, max(depth, 1) + 1) for kind in "Wb"]
-
-
-def _rules(activation: str | Rule | Sequence[str | Rule], params: Mapping[str, Array]) -> list[Rule]:
-    """Return the rule that follows each affine map: an activation, and the identity after the last."""
-    hidden = len(params) // 2 - 1
-    if isinstance(activation, str) or callable(activation):
-        activation = [activation] * hidden
-    if len(activation) != hidden:
-        raise ValueError(f"activation expected {hidden}, one for each hidden layer, given {len(activation)}")
-    return [*map(_rule, activation), identity]
-
-
-def _rule(activation: str | Rule) -> Rule:
-    if callable(activation):
-        return activation
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation expected a rule or one of {', '.join(ACTIVATIONS)}, given {activation!r}")
-    return ACTIVATIONS[activation]

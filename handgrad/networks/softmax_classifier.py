@@ -7,11 +7,18 @@ from collections.abc import Mapping
 
 from handgrad import in_place
 from handgrad.namespace import Array, namespace
+from handgrad.networks.per_example import example_gradient_norms, example_gradients
+from handgrad.networks.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.losses import checked_softmax_cross_entropy
 from handgrad.rules.penalties import half_squares
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
-__all__ = ["loss", "loss_and_grad", "predict", "scores"]
+# fmt: off
+__all__ = [
+    "example_gradient_norms", "example_gradients", "gauss_newton_diagonal", "gauss_newton_product", "hvp",
+    "input_jacobian", "loss", "loss_and_grad", "predict", "scores",
+]
+# fmt: on
 
 _NAMES = ("W1", "b1")
 
