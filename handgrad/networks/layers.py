@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from handgrad.namespace import Array
 from handgrad.rules.activations import ACTIVATIONS, identity
-from handgrad.rules.affine import affine
 from handgrad.rules.curvatures import CURVATURES
 from handgrad.rules.losses import checked_softmax_cross_entropy
 from handgrad.rules.rule import Rule
@@ -25,7 +24,8 @@ class Layer(NamedTuple):
     W : (D, H) array
     h : (N, D) array
         What goes in: X, or the hidden units before.
-    z : (N, H) array
+    hW, z : (N, H) arrays
+        Without the bias and with it.
     f_backward : callable
         The pullback of the activation that follows.
     curvature : callable or None
@@ -34,6 +34,7 @@ class Layer(NamedTuple):
 
     W: Array
     h: Array
+    hW: Array
     z: Array
     f_backward: Callable[[Array], tuple[Array, ...]]
     curvature: Callable[[Array], Array] | None
@@ -55,9 +56,10 @@ def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> Pa
     layers: list[Layer] = []
     for i, f in enumerate(rules, start=1):
         W = params[f"W{i}"]
-        z, _ = affine(h, W, params[f"b{i}"])
+        hW = h @ W
+        z = hW + params[f"b{i}"]
         h_next, f_backward = f(z)
-        layers.append(Layer(W, h, z, f_backward, CURVATURES.get(getattr(f, "__name__", ""))))
+        layers.append(Layer(W, h, hW, z, f_backward, CURVATURES.get(getattr(f, "__name__", ""))))
         h = h_next
     check_finite(params, X, witness=xp.sum(layers[0].z[:, :1]) + xp.sum(h))
     return Pass(xp, layers, h)

@@ -61,7 +61,7 @@ def example_gradients(
     of = layers.forward(params, X, activation)
     reg = layers.strength(reg, params)
     found: dict[str, Array] = {}
-    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, len(y))), start=1):
+    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, X.shape[0])), start=1):
         found[f"W{i}"] = layer.h[:, :, None] * dz[:, None, :] + reg * layer.W  # (N, D, H)
         found[f"b{i}"] = dz  # (N, H)
     return found
@@ -72,8 +72,8 @@ def example_gradient_norms(
 ) -> dict[str, Array]:
     """Return the Euclidean norms of the gradients of Jₙ = Lₙ + R, without these gradients.
 
-    ‖hₙ δₙᵀ + reg W‖² = ‖hₙ‖² ‖δₙ‖² + 2 reg δₙ·(zₙ − b) + reg² ‖W‖²: of the outer product nothing is needed but its
-    factors, as hₙᵀ W is z − b. The norm over all parameters is the root of the sum of the squares.
+    ‖hₙ δₙᵀ + reg W‖² = ‖hₙ‖² ‖δₙ‖² + 2 reg δₙ·(Wᵀhₙ) + reg² ‖W‖²: of the outer product nothing is needed but its
+    factors, and hₙᵀ W is on the way to z. The norm over all parameters is the root of the sum of the squares.
 
     Parameters
     ----------
@@ -110,12 +110,11 @@ def example_gradient_norms(
     of = layers.forward(params, X, activation)
     reg, xp = layers.strength(reg, params), of.xp
     found: dict[str, Array] = {}
-    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, len(y))), start=1):
+    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, X.shape[0])), start=1):
         squares = xp.vecdot(dz, dz)  # (N,)
         found[f"b{i}"] = xp.sqrt(squares)
         squares = xp.vecdot(layer.h, layer.h) * squares
         if reg != 0:
-            hW = layer.z - params[f"b{i}"]  # (N, H)
-            squares = squares + 2 * reg * xp.vecdot(dz, hW) + reg * reg * xp.sum(xp.vecdot(layer.W, layer.W))
+            squares = squares + 2 * reg * xp.vecdot(dz, layer.hW) + reg * reg * xp.sum(xp.vecdot(layer.W, layer.W))
         found[f"W{i}"] = xp.sqrt(xp.maximum(squares, 0))
     return {name: found[name] for name in params}
