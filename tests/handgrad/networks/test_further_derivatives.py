@@ -157,7 +157,7 @@ def test_the_curvature_of_every_activation_is_jaxs_second_derivative(activation)
     assert CURVATURES[activation](z.astype(np.float32)).dtype == np.float32
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 def test_hessian_by_columns_is_symmetric_and_jaxs(activation):
     params, X, y, _ = a_problem("mlp", np.float64)
     kwargs = {"activation": (activation, activation)}
@@ -195,8 +195,7 @@ def test_products_keep_their_digits_where_a_label_leads():
     np.testing.assert_allclose(diagonal["b1"], [np.exp(-40.0), np.exp(-40.0)], rtol=1e-14)
 
 
-@each_network
-@pytest.mark.parametrize("library", [array_api_strict, jnp])
+@pytest.mark.parametrize(("name", "library"), [*((name, array_api_strict) for name in NETWORKS), ("two_layer", jnp)])
 def test_other_libraries_arrays_stay_their_own(name, library):
     params, X, y, kwargs = a_problem(name, np.float64)
     net, theirs = NETWORKS[name], {key: library.asarray(p) for key, p in params.items()}
