@@ -1,10 +1,11 @@
 """Backpropagation derived by hand, in NumPy, and proved against jax.grad."""
 
 from handgrad import datasets, graph, rules
+from handgrad.accumulation import accumulate
 from handgrad.checkpoints import load_params, save_params
 from handgrad.classifiers import TwoLayerNet
 from handgrad.networks import NETWORKS, init_params, mlp, softmax_classifier, three_layer, two_layer
-from handgrad.optimizers import exponential_decay, sgd
+from handgrad.optimizers import adagrad, adam, adamw, exponential_decay, rmsprop, sgd
 from handgrad.rules import (
     ACTIVATIONS,
     RULES,
@@ -36,6 +37,10 @@ __all__ = [
     "NonFiniteError",
     "TrainingDiverged",
     "TwoLayerNet",
+    "accumulate",
+    "adagrad",
+    "adam",
+    "adamw",
     "affine",
     "datasets",
     "elu",
@@ -53,6 +58,7 @@ __all__ = [
     "mish",
     "mlp",
     "relu",
+    "rmsprop",
     "rules",
     "save_params",
     "selu",
