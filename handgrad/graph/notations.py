@@ -18,7 +18,7 @@ _BORDERS = {"variable": "#b58a1b", "number": _MUTED, "operation": _FORWARD, "rep
 _DOT_SHAPES = {
     "variable": "shape=box",
     "number": 'shape=box, style="filled,rounded", width=0.3, height=0.3',
-    "operation": "shape=ellipse",
+    "operation": 'shape=ellipse, margin="0.05,0.02"',
     "repetition": 'shape=box, style="filled,rounded", peripheries=2',
 }
 _MERMAID_SHAPES = {"variable": "[%s]", "number": "((%s))", "operation": "(%s)", "repetition": "[[%s]]"}
@@ -39,8 +39,8 @@ def to_mermaid(picture: Picture) -> str:
 
 
 def _dot(picture: Picture) -> Iterator[str]:
-    yield f'graph [rankdir=LR, bgcolor=transparent, nodesep=0.2, ranksep=0.2, fontname="{_SANS}", fontsize=11]'
-    yield f'node [style=filled, fontname="{_SANS}", fontsize=14, fontcolor="{_TEXT}"]'
+    yield f'graph [rankdir=LR, bgcolor=transparent, nodesep=0.2, ranksep=0.15, fontname="{_SANS}", fontsize=11]'
+    yield f'node [style=filled, margin="0.1,0.05", fontname="{_SANS}", fontsize=14, fontcolor="{_TEXT}"]'
     yield f'edge [color="{_FORWARD}"]'
     legend = [_font(text, color) for text, color in _legend(picture)]
     if legend:

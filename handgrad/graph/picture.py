@@ -18,6 +18,8 @@ __all__ = ["Arrow", "Node", "Picture", "picture"]
 #: Arrays of more entries, or of longer rows, are shown by their norm.
 _SMALL, _SHORT = 12, 4
 
+_DIGITS = 3
+
 #: Signs and names of the operations, where these are not the rules' own names.
 _SIGNS = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "negative −", "power": "power ^",
@@ -248,20 +250,20 @@ def _text(arrays: Sequence[Any]) -> str:
     """Return the entries of an array, or its norm if there are many; of several arrays the first's and the last's."""
     found = [np.asarray(plain(a)) for a in arrays]
     if len(found) != 1:
-        return _between(norm(a) if a.ndim else number(a) for a in found)
+        return _between(norm(a, _DIGITS) if a.ndim else number(a, _DIGITS) for a in found)
     (a,) = found
     if a.ndim == 0:
-        return number(a)
-    return _entries(a) if a.size <= _SMALL and a.shape[-1] <= _SHORT else norm(a)
+        return number(a, _DIGITS)
+    return _entries(a) if a.size <= _SMALL and a.shape[-1] <= _SHORT else norm(a, _DIGITS)
 
 
 def _entries(a: Any) -> str:
-    """Return a row of the array a line."""
+    """Return a row of the array a line, its columns aligned."""
     if a.size == 0:
         return "[]"
-    texts = [number(x) for x in a.ravel()]
-    width = max(map(len, texts))
-    rows = np.reshape([text.rjust(width, "\N{NO-BREAK SPACE}") for text in texts], (-1, a.shape[-1]))
+    rows = [[number(x, _DIGITS) for x in row] for row in np.reshape(a, (-1, a.shape[-1]))]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    rows = [[text.rjust(width, "\N{NO-BREAK SPACE}") for text, width in zip(row, widths)] for row in rows]
     return "\n".join(f"[{' '.join(row)}]" for row in rows)
 
 

@@ -26,6 +26,8 @@ __all__ = ["Step", "Trace", "formula", "trace"]
 #: More entries than anybody steps through.
 _MOST_ENTRIES = 10_000
 
+_DIGITS = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -346,5 +348,6 @@ def _call(step: Step) -> str:
 def _shown(a: Array) -> str:
     """Return a small array as it is, a large one as its shape and norm."""
     if a.size > 4:
-        return f"{a.shape} {norm(a)}"
-    return " ".join(np.array2string(np.asarray(a), separator=", ", formatter={"float_kind": number}).split())
+        return f"{a.shape} {norm(a, _DIGITS)}"
+    text = np.array2string(np.asarray(a), separator=", ", formatter={"float_kind": lambda x: number(x, _DIGITS)})
+    return " ".join(text.split())

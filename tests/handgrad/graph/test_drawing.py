@@ -117,7 +117,7 @@ def test_the_sums_at_shared_variables_are_the_gradients():
 
     (node,) = [node for node in drawn.nodes if node.title == "W1"]
     found = [float(x) for x in re.findall(r"-?[\d.]+(?:e-?\d+)?", node.gradient)]
-    np.testing.assert_allclose(found, np.ravel(dW1), rtol=6e-4)  # four digits are shown
+    np.testing.assert_allclose(found, np.ravel(dW1), rtol=6e-3)  # three digits are shown
 
 
 def test_small_arrays_are_shown_whole_and_large_ones_by_their_norm():
@@ -125,18 +125,18 @@ def test_small_arrays_are_shown_whole_and_large_ones_by_their_norm():
     drawn = shown(np.sum(small) + np.sum(large))
 
     values = {drawn.nodes[a.tail].title: a.value.replace("\N{NO-BREAK SPACE}", " ") for a in drawn.arrows}
-    assert values["a"] == "[ 0  1  2  3]\n[ 4  5  6  7]\n[ 8  9 10 11]"
+    assert values["a"] == "[0 1  2  3]\n[4 5  6  7]\n[8 9 10 11]"
     assert values["b"] == "‖·‖ 4"
 
 
 @pytest.mark.parametrize(
     ("array", "text"),
     [
-        (np.arange(5.0), "‖·‖ 5.477"),
-        (np.array([-0.0, 1 / 3]), "[     0 0.3333]"),
+        (np.arange(5.0), "‖·‖ 5.48"),
+        (np.array([-0.0, 1 / 3]), "[0 0.333]"),
         (np.zeros((0, 3)), "[]"),
-        (np.full(13, 1e300), "‖·‖ 3.606e+300"),
-        (np.full(13, 1e-300), "‖·‖ 3.606e-300"),
+        (np.full(13, 1e300), "‖·‖ 3.61e+300"),
+        (np.full(13, 1e-300), "‖·‖ 3.61e-300"),
         (np.full(13, np.nan), "‖·‖ nan"),
         (np.full(13, np.inf), "‖·‖ inf"),
         (np.zeros(13), "‖·‖ 0"),
@@ -201,7 +201,7 @@ def test_a_rule_of_ones_own_has_its_name():
     drawn = shown(apply(cube_root, Variable(8.0, "x")))
 
     assert labels(drawn)[1] == ("cube root",)
-    assert arrow(drawn, "x", "cube root").gradient == "0.08333"
+    assert arrow(drawn, "x", "cube root").gradient == "0.0833"
 
 
 def test_arguments_that_cannot_be_swapped_keep_their_order_from_top_to_bottom():
@@ -238,7 +238,7 @@ def test_a_gradient_of_what_is_no_scalar_needs_a_cotangent():
     with pytest.raises(ValueError, match=r"given the multiply of shape \(2,\): give cotangent=.* or .*gradients=False"):
         draw(y)
     drawn = shown(y, cotangent=np.array([1.0, 5.0]))
-    assert [a.gradient for a in drawn.arrows] == ["[\xa01 10]"] * 2
+    assert [a.gradient for a in drawn.arrows] == ["[1 10]"] * 2
     assert drawn.of == "J"
 
 
@@ -356,7 +356,7 @@ def test_what_is_read_from_within_a_repetition_keeps_its_arrow():
     drawn = shown(states[-1] - states[1], fold=True)
 
     assert [node.title for node in drawn.nodes] == ["x", "2", "× → tanh", "−"]
-    assert [a.value for a in drawn.arrows if a.tail == 2] == [f"{float(states[i]):.4g}" for i in (-1, 1)]
+    assert [a.value for a in drawn.arrows if a.tail == 2] == [f"{float(states[i]):.3g}" for i in (-1, 1)]
     assert [a.gradient for a in drawn.arrows if a.tail == 2] == ["1", "-1"]
 
 

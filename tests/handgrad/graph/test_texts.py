@@ -9,8 +9,8 @@ from handgrad.graph.texts import norm, number
 @pytest.mark.parametrize(
     ("x", "text"), [(3.0, "3"), (-0.0, "0"), (np.float32(1 / 3), "0.3333"), (1234.4, "1234"), (-1e-30, "-1e-30")]
 )
-def test_a_number_has_four_digits_and_zero_no_sign(x, text):
-    assert number(x) == text
+def test_a_number_has_its_digits_and_zero_no_sign(x, text):
+    assert number(x, 4) == text
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_a_number_has_four_digits_and_zero_no_sign(x, text):
     ],
 )
 def test_a_norm_neither_overflows_nor_vanishes(array, text):
-    assert norm(array) == f"‖·‖ {text}"
+    assert norm(array, 4) == f"‖·‖ {text}"
