@@ -6,7 +6,7 @@ array costs more than what is computed into it, as the system hands its memory o
 
 import numpy as np
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import FEW, Array, all_bits, namespace
 
 __all__ = ["add_multiple", "maximum", "where"]
 
@@ -23,7 +23,11 @@ def where(condition: Array, x: Array) -> Array:
     """Return x where the condition holds, else 0."""
     if not isinstance(x, np.ndarray):
         return namespace(x).where(condition, x, 0)
-    np.copyto(x, 0, where=~condition)
+    if x.size < FEW:
+        np.copyto(x, 0, where=~condition)
+        return x
+    bits = all_bits(condition, x.dtype)
+    np.bitwise_and(x.view(bits.dtype), bits, out=x.view(bits.dtype))  # an infinity times 0 would be no 0
     return x
 
 
