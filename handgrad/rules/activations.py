@@ -333,9 +333,9 @@ def mish(z: Array) -> tuple[Array, Pullback]:
 
 
 def softsign(z: Array) -> tuple[Array, Pullback]:
-    """Return h = z / (1 + |z|), and its pullback.
+    """Return ``h = z / (1 + |z|)``, and its pullback.
 
-    The slope is 1 / (1 + |z|)².
+    The slope is ``1 / (1 + |z|)²``.
     z is float32 or float64, of any shape; h, dh and dz are like it. Anything else is a TypeError.
 
     Examples

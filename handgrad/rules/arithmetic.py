@@ -421,7 +421,7 @@ def sqrt(x: Array) -> tuple[Array, Pullback]:
 
 
 def absolute(x: Array) -> tuple[Array, Pullback]:
-    """Return z = |x|, and its pullback dx = dz where x ≥ 0, else −dz: at the kink x = 0 the slope is 1.
+    """Return ``z = |x|``, and its pullback dx = dz where x ≥ 0, else −dz: at the kink x = 0 the slope is 1.
 
     x is float32 or float64, of any shape; z, dz and dx are like it. Anything else is a TypeError.
 

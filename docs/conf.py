@@ -1,0 +1,69 @@
+"""How the site is built: ``python -m sphinx -W --keep-going -n -b html docs docs/_build/html``, without the network."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent / "_extensions"))
+
+project = "handgrad"
+copyright = "the handgrad authors, MIT licence"
+release = importlib.metadata.version("handgrad")
+
+extensions = [
+    "myst_parser",  # the pages are Markdown
+    "sphinx.ext.autodoc",  # the reference is the docstrings,
+    "numpydoc",  # which are written as NumPy's
+    "formulas",
+    "pictures",
+    "executed",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3  # page.md#a-heading, as code hosts have it
+
+html_theme = "furo"
+html_title = "handgrad"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = [("scrolling.js", {"defer": "defer"})]
+html_show_sphinx = False
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+
+katex_prerender = True  # a page shows its formulas without a script
+katex_css_path = "katex/katex.min.css"  # with its fonts; of the version whose script sphinxcontrib-katex brings
+
+# the look of all graphs; colours are the stylesheet's
+graphviz_dot_args = [
+    *("-Gbgcolor=transparent", "-Gnodesep=0.2", "-Granksep=0.25"),
+    *("-Nshape=box", "-Nstyle=rounded", "-Nfontname=Helvetica", "-Nheight=0.4", "-Nwidth=0.4", "-Nmargin=0.12,0.06"),
+    *("-Efontname=Helvetica", "-Efontsize=13", "-Earrowsize=0.7"),
+]
+
+autodoc_typehints = "none"  # types and shapes are in the docstrings
+autodoc_member_order = "bysource"
+add_module_names = False
+numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
+
+
+def link_pages(app, what, name, obj, options, lines):
+    """Make ``docs/page.md``, as docstrings have it for whoever reads the source, a link to that page."""
+    for page in set(re.findall(r"``docs/([\w/]+)\.md``", "\n".join(lines))) & app.env.found_docs:
+        lines[:] = [line.replace(f"``docs/{page}.md``", f":doc:`/{page}`") for line in lines]
+
+
+def give_captions_a_level(app, pagename, templatename, context, doctree):
+    """Say which level of heading a caption of a list of pages is: Sphinx leaves it out, screen readers need it."""
+    for part in {"body", "furo_navigation_tree"} & context.keys():
+        context[part] = context[part].replace(' role="heading">', ' role="heading" aria-level="2">')
+
+
+def setup(app):
+    """Register what is above."""
+    app.connect("autodoc-process-docstring", link_pages)
+    app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme has made its navigation

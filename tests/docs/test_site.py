@@ -1,0 +1,204 @@
+"""The site is built as CONTRIBUTING says; its links lead somewhere, and it asks nobody outside for anything."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+
+import handgrad
+import oracle
+
+EXTRA = ("sphinx", "furo", "myst-parser", "numpydoc", "sphinxcontrib-katex", "dukpy")
+DOCS = Path(__file__).parents[2] / "docs"
+TO_BE_WRITTEN = {"derivations/per_example.md", "derivations/second_order.md"}  # named before they are there
+COMMAND = "-m sphinx -W --keep-going -n -b html"
+
+
+def missing():
+    for name in EXTRA:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield f"{name} (extra docs)"
+    if not shutil.which("dot"):
+        yield "dot (Graphviz)"
+
+
+pytestmark = pytest.mark.skipif(any(missing()), reason=f"not installed: {', '.join(missing())}")
+
+
+def build(source, target):
+    return subprocess.run(
+        [sys.executable, *COMMAND.split(), "-q", "-c", DOCS, source, target],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+class Page(HTMLParser):
+    """What a page can be linked to by, what it links to, and what a browser fetches to show it."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.file, self.ids, self.links, self.fetched = file, set(), set(), set()
+        self.text = file.read_text()
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids.add(attrs.get("id"))
+        if tag == "a":
+            self.links.add(attrs.get("href") or "#")
+        else:
+            self.fetched |= {attrs[name] for name in ("src", "href", "xlink:href", "data", "poster") if attrs.get(name)}
+            self.fetched |= {part.split()[0] for part in attrs.get("srcset", "").split(",") if part.strip()}
+        self.fetched |= urls(attrs.get("style", ""))
+
+
+def urls(css):
+    return set(re.findall(r"""(?:url\(|@import)\s*["']?([^"')\s]+)""", css))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    target = tmp_path_factory.mktemp("site")
+    built = build(DOCS, target)
+    assert built.returncode == 0, built.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {file: Page(file) for file in site.rglob("*.html") if "_static" not in file.parts}
+
+
+def test_the_command_is_the_one_that_contributing_gives():
+    assert f"python {COMMAND} docs docs/_build/html" in (DOCS.parent / "CONTRIBUTING.md").read_text()
+
+
+def test_every_page_is_built(pages, site):
+    sources = {file.relative_to(DOCS).with_suffix(".html") for file in DOCS.rglob("*.md") if "_build" not in file.parts}
+
+    assert sources <= {file.relative_to(site) for file in pages}
+
+
+def test_every_link_leads_to_a_page_and_an_anchor_that_are_there(pages):
+    dead = []
+    for page in pages.values():
+        for link in page.links:
+            path, anchor = urldefrag(link)
+            if urlsplit(path).scheme:
+                continue
+            target = (page.file.parent / unquote(path)).resolve() if path else page.file
+            if not target.is_file() or (anchor and target in pages and unquote(anchor) not in pages[target].ids):
+                dead.append(f"{page.file.name}: {link}")
+
+    assert not dead
+
+
+def test_nothing_is_fetched_from_outside(pages, site):
+    fetched = {(page.file, url) for page in pages.values() for url in page.fetched | style_urls(page.text)}
+    fetched |= {(file, url) for file in site.rglob("*.css") for url in urls(file.read_text())}
+
+    for file, url in fetched:
+        parts = urlsplit(url)
+        if parts.scheme != "data" and not url.startswith("#"):
+            assert not parts.scheme, (file, url)
+            assert not parts.netloc, (file, url)
+            assert (file.parent / unquote(parts.path)).exists(), (file, url)
+
+
+def style_urls(html):
+    return {url for style in re.findall(r"<style.*?</style>", html, re.DOTALL) for url in urls(style)}
+
+
+def test_formulas_are_set_while_the_site_is_built_and_without_error(pages):
+    for page in pages.values():
+        assert 'class="katex-error"' not in page.text, page.file
+        assert "katex.min.js" not in page.text, page.file
+    two_layer = next(page for page in pages.values() if page.file.stem == "two_layer")
+    assert two_layer.text.count('class="katex"') > 20
+
+
+def test_the_styles_of_the_formulas_are_of_the_version_that_sets_them():
+    katex = pytest.importorskip("sphinxcontrib.katex")
+
+    assert f'content:"{katex.katex_version}"' in (DOCS / "_static" / "katex" / "katex.min.css").read_text()
+
+
+def test_graphs_are_pictures_with_words_for_who_cannot_see_them(pages):
+    graphs = [svg for page in pages.values() for svg in re.findall(r'<div class="graphviz">([^>]*)>', page.text)]
+
+    assert len(graphs) > 40
+    for svg in graphs:
+        assert re.search(r'^<svg role="img" aria-label="\w', svg), svg
+
+
+def test_every_public_function_is_in_the_reference(pages):
+    documented = set().union(*(page.ids for page in pages.values() if page.file.parent.name == "reference"))
+
+    public = [*(getattr(handgrad, name) for name in handgrad.__all__), *handgrad.RULES.values()]
+    names = {f"{f.__module__}.{f.__qualname__}" for f in public if callable(f)}
+    names |= {f"oracle.{name}" for name in oracle.__all__}
+    assert names <= documented
+
+
+def test_docstrings_link_to_their_derivations(pages):
+    rules = next(page for page in pages.values() if page.file.parts[-2:] == ("reference", "rules.html"))
+
+    for name in handgrad.RULES:
+        assert f"../derivations/{name}.html" in rules.links
+
+
+def test_pages_that_docstrings_name_are_there():
+    sources = [file for package in ("handgrad", "oracle") for file in (DOCS.parent / package).rglob("*.py")]
+    named = {page for file in sources for page in re.findall(r"``docs/([\w/]+\.md)``", file.read_text())}
+
+    assert {page for page in named if not (DOCS / page).exists()} <= TO_BE_WRITTEN
+
+
+def test_what_is_wrong_on_a_page_fails_the_build(tmp_path):
+    (tmp_path / "index.md").write_text(
+        r"""# Wrong
+
+A command that is none: $\frob$.
+
+$$
+\frac{1
+$$
+
+[No page](none.md), [no anchor](#nowhere), {eq}`nothing`.
+
+```{graphviz}
+digraph { x -> y }
+```
+
+```{graphviz}
+:alt: none can be seen
+
+digraph { x -> }
+```
+"""
+    )
+
+    built = build(tmp_path, tmp_path / "_build")
+
+    assert built.returncode != 0
+    for words in (
+        r"index.md:3: WARNING: ParseError: KaTeX parse error: Undefined control sequence: \frob",
+        r"index.md:5: WARNING: ParseError: KaTeX parse error",
+        "none.md",
+        "nowhere",
+        "nothing",
+        "index.md:11: WARNING: a graph without :alt:",
+        "syntax error",
+    ):
+        assert words in built.stderr, built.stderr
