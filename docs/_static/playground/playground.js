@@ -148,12 +148,13 @@
     for (const index of entriesOf(name)) {
       const value = element("span", { className: "pg-forward" });
       const gradient = element("span", { className: "pg-backward" });
-      const button = element("button", { type: "button" }, value, gradient);
+      const spoken = [0, 1, 2].map(() => element("span", { className: "pg-spoken" })); // what a screen reader adds
+      const button = element("button", { type: "button" }, spoken[0], value, spoken[1], gradient, spoken[2]);
       button.addEventListener("click", () => {
         chosen = [name, index];
         show();
       });
-      cells[nameOf(name, index)] = { button, value, gradient, name, index };
+      cells[nameOf(name, index)] = { button, value, gradient, spoken, name, index };
       grid.append(button);
     }
     return grid;
@@ -231,7 +232,7 @@
   }
 
   function showGraph(q, wrong) {
-    for (const [label, { button, value, gradient, name, index }] of Object.entries(cells)) {
+    for (const [label, { button, value, gradient, spoken, name, index }] of Object.entries(cells)) {
       const d = gradientOf(name);
       value.textContent = short(entry(q, name, index));
       value.classList.toggle("pg-label", name === "p" && q.y[index[0]] === index[1]);
@@ -239,13 +240,11 @@
       const isWrong = { value: wrong.has(label), gradient: Boolean(d) && wrong.has(nameOf(d, index)) };
       value.classList.toggle("pg-wrong", isWrong.value);
       gradient.classList.toggle("pg-wrong", isWrong.gradient);
+      spoken[0].textContent = `${label} is `;
+      spoken[1].textContent = `${isWrong.value ? ", wrong" : ""}${d ? ", gradient " : ""}`;
+      spoken[2].textContent = isWrong.gradient ? ", wrong" : "";
       const selected = label === nameOf(...chosen);
       button.setAttribute("aria-pressed", selected);
-      button.setAttribute(
-        "aria-label",
-        `${label} is ${value.textContent}${isWrong.value ? ", wrong" : ""}` +
-          (d ? `, gradient ${gradient.textContent}${isWrong.gradient ? ", wrong" : ""}` : ""),
-      );
       button.tabIndex = selected || (name !== chosen[0] && index.every((i) => i === 0) && name !== "L") ? 0 : -1;
     }
   }
@@ -342,7 +341,7 @@
           "div",
           {},
           typeset("span", `${nameOf(name, [...indicesOf(name)])} = ${written}`),
-          written === WRITTEN[name] ? "" : typeset("small", ` in the place of ${WRITTEN[name]}`),
+          written === WRITTEN[name] ? "" : typeset("span", ` in the place of ${WRITTEN[name]}`),
         ),
       ),
     );
