@@ -38,8 +38,8 @@ _ENTRY_BY_ENTRY = (*exact.ACTIVATIONS, *exact.FUNCTIONS)  # each entry of the va
 _STEP = mpmath.mpf(10) ** -25  # relative; far above the 60 digits' own rounding, far below any curvature that counts
 
 
-#: Answers a problem: the value and the gradients by name.
-System = Callable[[Problem], Mapping[str, Any]]
+#: Answers a problem: the value and the gradients by name; or None, if it has no such rule.
+System = Callable[[Problem], Mapping[str, Any] | None]
 
 
 @dataclass
@@ -57,12 +57,19 @@ class Accuracy:
 
 
 def measure(name: str, dtype: Any, systems: Mapping[str, System]) -> dict[str, Accuracy]:
-    """Return the accuracy of each system on the rule or network ``name``, in float32 or float64."""
+    """Return the accuracy of each system on the rule or network ``name``, in float32 or float64.
+
+    A system that does not know it, and answers None, is left out.
+    """
     found = {system: Accuracy() for system in systems}
     for problem in problems(name, dtype):
         truth, condition = _truth(problem)
         for system, answer in systems.items():
-            worst, given = found[system], answer(problem)
+            given = answer(problem)
+            if given is None:
+                found.pop(system, None)
+                continue
+            worst = found[system]
             for key, expected in truth.items():
                 relative = _relative_error(np.asarray(given[key]), expected, dtype)
                 scaled = float(np.max(relative / condition[key], initial=0)) / float(np.finfo(dtype).eps)
@@ -215,7 +222,7 @@ def _pullback(name: str) -> Callable[..., Any]:
     return value_and_cotangents
 
 
-def _by_torch(problem: Problem) -> Mapping[str, Any]:
+def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
     import torch
     from torch.nn import functional as F
 
@@ -270,6 +277,8 @@ def _by_torch(problem: Problem) -> Mapping[str, Any]:
         ),
     }
     if isinstance(problem, RuleProblem):
+        if problem.name not in rules:
+            return None
         args = [torch.tensor(a, requires_grad=True) for a in problem.args]
         value = rules[problem.name](*args, **problem.kwargs)
         cotangents = torch.autograd.grad(value, args, torch.tensor(problem.cotangent))

@@ -4,56 +4,28 @@ A rule is by hand what ``jax.vjp`` gives: ``value, backward = rule(x, ...)``, th
 Positional arguments are differentiated, keyword-only arguments are not.
 """
 
-from handgrad.rules.activations import (
-    ACTIVATIONS,
-    elu,
-    gelu,
-    hard_tanh,
-    identity,
-    leaky_relu,
-    log_sigmoid,
-    mish,
-    relu,
-    selu,
-    sigmoid,
-    silu,
-    softplus,
-    softsign,
-    tanh,
-)
+from handgrad.rules import activations, arithmetic, rearrangements, reductions
+from handgrad.rules.activations import *  # noqa: F403
+from handgrad.rules.activations import ACTIVATIONS
 from handgrad.rules.affine import affine
-from handgrad.rules.arithmetic import (
-    absolute,
-    add,
-    divide,
-    exp,
-    expm1,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    sqrt,
-    subtract,
-    where,
-)
+from handgrad.rules.arithmetic import *  # noqa: F403
 from handgrad.rules.losses import softmax_cross_entropy
 from handgrad.rules.matmul import matmul
 from handgrad.rules.penalties import l2
-from handgrad.rules.rearrangements import broadcast_to, concatenate, getitem, reshape, scatter, transpose
-from handgrad.rules.reductions import logsumexp, max, mean, sum, var
+from handgrad.rules.rearrangements import *  # noqa: F403
+from handgrad.rules.reductions import *  # noqa: F403
 from handgrad.rules.rule import Pullback, Rule
+
+__all__ = ["PRIMITIVES", "RULES", "Pullback", "Rule", "affine", "l2", "matmul", "softmax_cross_entropy"]
+__all__ += activations.__all__
+__all__ += arithmetic.__all__
+__all__ += reductions.__all__
+__all__ += rearrangements.__all__
 
 #: The rules that the computational graph is built of, beside those that are derived as a whole.
 PRIMITIVES: dict[str, Rule] = {
-    f.__name__: f
-    for f in (
-        add, subtract, multiply, divide, negative, power, exp, log, expm1, log1p, sqrt, absolute, maximum, minimum,
-        where, matmul, sum, mean, max, logsumexp, var, reshape, transpose, broadcast_to, concatenate, getitem, scatter,
-    )
-}  # fmt: skip
+    name: globals()[name] for name in (*arithmetic.__all__, "matmul", *reductions.__all__, *rearrangements.__all__)
+}
 
 #: Every rule by name: what the property tests, the oracle and the documentation go through.
 RULES: dict[str, Rule] = {
@@ -63,13 +35,3 @@ RULES: dict[str, Rule] = {
     "l2": l2,
     **PRIMITIVES,
 }
-
-# fmt: off
-__all__ = [
-    "ACTIVATIONS", "PRIMITIVES", "RULES", "Pullback", "Rule", "absolute", "add", "affine", "broadcast_to",
-    "concatenate", "divide", "elu", "exp", "expm1", "gelu", "getitem", "hard_tanh", "identity", "l2", "leaky_relu",
-    "log", "log1p", "log_sigmoid", "logsumexp", "matmul", "max", "maximum", "mean", "minimum", "mish", "multiply",
-    "negative", "power", "relu", "reshape", "scatter", "selu", "sigmoid", "silu", "softmax_cross_entropy", "softplus",
-    "softsign", "sqrt", "subtract", "sum", "tanh", "transpose", "var", "where",
-]
-# fmt: on

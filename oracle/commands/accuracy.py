@@ -44,11 +44,12 @@ def _run(options: argparse.Namespace) -> int:
         names = options.only or [*handgrad.NETWORKS, *handgrad.RULES]
         for name in track(names, f"measuring in {dtype}", console=Console(stderr=True), transient=True):
             found = measure_accuracy(name, np.dtype(dtype).type, SYSTEMS)
-            units = [getattr(of, what) for what in ("value", "gradient") for of in found.values()]
+            for_all = [found.get(system) for system in SYSTEMS]
+            units = [None if of is None else getattr(of, what) for what in ("value", "gradient") for of in for_all]
             table.add_row(
                 name,
-                *(f"{a:.1f}" if a < 1000 else f"{a:.0e}" for a in units),
-                *(f"{of.relative:.0e}" if of.relative else "0" for of in found.values()),
+                *("" if a is None else f"{a:.1f}" if a < 1000 else f"{a:.0e}" for a in units),
+                *("" if of is None else f"{of.relative:.0e}" if of.relative else "0" for of in for_all),
             )
             if found["handgrad"].gradient > BAR or found["handgrad"].loses_to(found["jax.grad"]):
                 missed.append(f"{name} in {dtype}")
