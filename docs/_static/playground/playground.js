@@ -237,6 +237,7 @@
       value.textContent = short(entry(q, name, index));
       value.classList.toggle("pg-label", name === "p" && q.y[index[0]] === index[1]);
       gradient.textContent = d ? short(entry(q, d, index)) : "";
+      for (const span of [value, gradient]) span.classList.toggle("pg-long", span.textContent.length > 5);
       const isWrong = { value: wrong.has(label), gradient: Boolean(d) && wrong.has(nameOf(d, index)) };
       value.classList.toggle("pg-wrong", isWrong.value);
       gradient.classList.toggle("pg-wrong", isWrong.gradient);
@@ -249,7 +250,7 @@
     }
   }
 
-  // At most six characters.
+  // Six characters, or seven.
   function short(x) {
     const size = Math.abs(x);
     const fits = size === 0 || (size >= 5e-4 && size < 1000);
