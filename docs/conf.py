@@ -25,6 +25,10 @@ nitpicky = True
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3  # page.md#a-heading, as code hosts have it
 
+locale_dirs = ["locale"]  # the Chinese edition of the derivations: -D language=zh_CN
+gettext_compact = False
+gettext_location = False
+
 html_theme = "furo"
 html_title = "handgrad"
 html_static_path = ["_static"]
