@@ -45,11 +45,25 @@ def test_operator_has_value_and_gradients_of_jax(sign, which):
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/", "**"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_number_on_either_side_takes_the_dtype_of_the_variable(sign, dtype):
-    f, x = OPERATORS[sign], Variable(A.astype(dtype))
+    f, x, eps = OPERATORS[sign], Variable(A.astype(dtype)), np.finfo(dtype).eps
 
-    for z in (f(x, 2), f(2.0, x), f(x, np.float64(2)), f(np.array([1, 2, 3, 4]), x)):
+    for of in (lambda x: f(x, 2), lambda x: f(2.0, x), lambda x: f(x, np.float64(2)), lambda x: f(np.arange(1, 5), x)):
+        z = of(x)
         (dx,) = gradients(np.sum(z), x)
         assert z.dtype == dx.dtype == dtype
+        np.testing.assert_allclose(z.value, of(A), rtol=8 * eps)
+        np.testing.assert_allclose(dx, jax.grad(lambda x: jnp.sum(of(x)))(A), rtol=8 * eps)  # noqa: B023
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_another_librarys_array_on_the_left_is_an_operand(sign):
+    f, x = OPERATORS[sign], Variable(jnp.asarray(B))
+
+    z = f(jnp.asarray(A), x)
+    (dx,) = gradients(z.sum(), x)
+
+    np.testing.assert_allclose(z.value, f(A, B), rtol=1e-14)
+    np.testing.assert_allclose(dx, jax.grad(lambda x: jnp.sum(f(A, x)))(B), rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,7 @@ def test_number_on_either_side_takes_the_dtype_of_the_variable(sign, dtype):
         (lambda x: x.reshape(2, 6) @ x.reshape((6, 2)), lambda x: x.reshape(2, 6) @ x.reshape((6, 2))),
         (lambda x: x[1:, ::2] * x[0, 0], lambda x: x[1:, ::2] * x[0, 0]),
         (lambda x: x.mT * 2, lambda x: x.mT * 2),
+        (lambda x: x.reshape(2, 2, 3).mT, lambda x: x.reshape(2, 2, 3).mT),
         (lambda x: x.transpose(1, 0) + x.transpose(), lambda x: x.transpose(1, 0) + x.transpose()),
         (lambda x: x.sum(0) * x.mean(axis=0), lambda x: x.sum(0) * x.mean(axis=0)),
         (lambda x: x.max(1) + x.var(1), lambda x: x.max(1) + x.var(1)),
@@ -72,9 +87,13 @@ def test_number_on_either_side_takes_the_dtype_of_the_variable(sign, dtype):
 def test_method_has_the_gradient_of_jax(of_variable, of_jax):
     x = Variable(A)
 
-    (dx,) = gradients(np.sum(of_variable(x)), x)
+    z = of_variable(x)
+    weights = np.arange(1.0, z.size + 1).reshape(z.shape)  # all different: a plain sum is blind to the entries' order
+    (dx,) = gradients(np.sum(weights * z), x)
 
-    np.testing.assert_allclose(dx, jax.grad(lambda x: jnp.sum(of_jax(x)))(A), rtol=1e-13, atol=1e-15)
+    expected = jax.grad(lambda x: jnp.sum(weights * of_jax(x)))(A)
+    np.testing.assert_allclose(z.value, of_jax(jnp.asarray(A)), rtol=1e-13)
+    np.testing.assert_allclose(dx, expected, rtol=1e-13, atol=1e-15)
 
 
 def test_comparisons_give_plain_arrays():
@@ -103,12 +122,14 @@ def test_variable_shows_what_it_holds():
 
 
 def test_what_a_variable_holds_can_be_changed_by_nobody():
-    x = Variable(A.copy())
+    own = A.copy()
+    x = Variable(own)
     y = x * 2
 
     for v in (x, y, x[0], x.T):
         with pytest.raises(ValueError, match="read-only"):
             v.value[0] = 1
+    own[0] = 1  # what it was given remains the caller's
 
 
 def test_variable_in_place_is_refused_and_augmented_assignment_makes_another():
@@ -169,10 +190,13 @@ def test_a_rule_that_returns_one_array_twice_does_no_harm():
 
     x, y = Variable(A), Variable(A)
     z = apply(add_carelessly, x, y)
-    dx, dy = gradients(np.sum(z * z + x), x, y)
+    dx, dy = gradients(np.sum(x + z * z), x, y)
+    dx_first, dy_first = gradients(np.sum(x * 3 + z * z), x, y)  # z's cotangents come before that of x * 3
 
     np.testing.assert_allclose(dx, 4 * A + 1)
+    np.testing.assert_allclose(dx_first, 4 * A + 3)
     np.testing.assert_allclose(dy, 4 * A)
+    np.testing.assert_allclose(dy_first, 4 * A)
 
 
 @pytest.mark.parametrize("cotangents", [(np.ones(3),), (np.ones((3, 4)), np.ones(3)), ()])
