@@ -55,8 +55,9 @@ numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 
 
-def link_pages(app, what, name, obj, options, lines):
-    """Make ``docs/page.md``, as docstrings have it for whoever reads the source, a link to that page."""
+def read_references(app, what, name, obj, options, lines):
+    """Make ``docs/page.md``, as docstrings have it for whoever reads the source, a link; an author is no list."""
+    lines[:] = [re.sub(r"^(\s*)(?=[A-Z]\. )", r"\1\\", line) for line in lines]
     for page in set(re.findall(r"``docs/([\w/]+)\.md``", "\n".join(lines))) & app.env.found_docs:
         lines[:] = [line.replace(f"``docs/{page}.md``", f":doc:`/{page}`") for line in lines]
 
@@ -69,5 +70,5 @@ def give_captions_a_level(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register what is above."""
-    app.connect("autodoc-process-docstring", link_pages)
+    app.connect("autodoc-process-docstring", read_references)
     app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme has made its navigation
