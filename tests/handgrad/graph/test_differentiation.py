@@ -108,6 +108,19 @@ def test_only_what_leads_to_an_input_is_computed():
     assert called == [(True, False)]
 
 
+def test_a_pullback_may_call_its_own_what_it_likes():
+    def double(x):
+        def backward(dz):
+            needs = 2.0
+            return (needs * dz,)
+
+        return 2 * x, backward
+
+    x = Variable(3.0)
+
+    assert gradients(apply(double, x), x) == (2,)
+
+
 def test_cotangent_of_an_output_that_is_no_scalar():
     x, dz = Variable(A), rng.standard_normal((3, 2))
 
