@@ -89,12 +89,67 @@ def _slice(x: NDArray[Any], *, start_indices: Any, limit_indices: Any, strides: 
     return x[:, *map(slice, start_indices, limit_indices, strides or [1] * (x.ndim - 1))]
 
 
+def _places(
+    shape: tuple[int, ...], indices: NDArray[Any], axes: Any, along: Any, sizes: Any
+) -> NDArray[np.int64] | None:
+    """Return the numbers of the entries in a window of these sizes at each index, or None if one reaches beyond.
+
+    An index says where the window begins on these axes, and for pairs of axes ``along`` which it goes along itself.
+    """
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    starts = np.zeros(indices.shape[:-1], np.int64)
+    for index, axis in zip(np.moveaxis(indices, -1, 0), axes):
+        if np.any(index < 0) or np.any(index > shape[axis] - sizes[axis]):
+            return None
+        starts += index * strides[axis]
+    for axis, of_indices in along:
+        starts += np.indices(starts.shape, sparse=True)[of_indices + 1] * strides[axis]
+    window = np.arange(math.prod(shape)).reshape(shape)[tuple(map(slice, sizes))]
+    return starts.reshape(*starts.shape, *(1 for _ in sizes)) + window
+
+
+def _gather(x: NDArray[Any], indices: NDArray[Any], *, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Any:
+    d = dimension_numbers
+    along = zip(d.operand_batching_dims, d.start_indices_batching_dims)
+    places = _places(x.shape[1:], indices, d.start_index_map, along, slice_sizes)
+    if places is None:
+        return NotImplemented
+    found = np.take_along_axis(x.reshape(len(x), -1), places.reshape(len(x), -1), axis=1).reshape(places.shape)
+    first = indices.ndim - 1  # axis of the windows
+    found = np.squeeze(found, tuple(first + axis for axis in (*d.collapsed_slice_dims, *d.operand_batching_dims)))
+    return np.moveaxis(found, range(first, found.ndim), _behind(d.offset_dims))
+
+
+def _scatter_add(
+    x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any], *, dimension_numbers: Any, **_: Any
+) -> Any:
+    d = dimension_numbers
+    window = _behind(d.update_window_dims)
+    along = zip(d.operand_batching_dims, d.scatter_indices_batching_dims)
+    left = iter(window)
+    ones = (*d.inserted_window_dims, *d.operand_batching_dims)
+    sizes = [1 if axis in ones else updates.shape[next(left)] for axis in range(x.ndim - 1)]
+    places = _places(x.shape[1:], indices, d.scatter_dims_to_operand_dims, along, sizes)
+    if places is None:
+        return NotImplemented
+    added = np.moveaxis(updates, window, range(updates.ndim - len(window), updates.ndim)).reshape(len(x), -1)
+    z = x.reshape(len(x), -1).copy()
+    np.add.at(z, (np.arange(len(x))[:, None], places.reshape(len(x), -1)), added)
+    return z.reshape(x.shape)
+
+
+def _select_n(which: NDArray[Any], *cases: NDArray[Any]) -> Any:
+    return np.where(aligned(which, cases[0].ndim), cases[1], cases[0]) if len(cases) == 2 else NotImplemented
+
+
+#: What is left to JAX after all is ``NotImplemented``.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension + 1),
     "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "dot_general": _dot_general,
     "expand_dims": lambda x, *, dimensions: np.expand_dims(x, _behind(dimensions)),
+    "gather": _gather,
     "integer_pow": lambda x, *, y: np.power(x, float(y)),
     "pad": _pad,
     "reduce_max": lambda x, *, axes, **_: np.max(x, axis=_behind(axes)),
@@ -102,7 +157,8 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "reduce_sum": lambda x, *, axes, **_: np.sum(x, axis=_behind(axes)),
     "reshape": lambda x, *, new_sizes, **_: np.reshape(x, (len(x), *new_sizes)),
     "rev": lambda x, *, dimensions: np.flip(x, _behind(dimensions)),
-    "select_n": lambda which, *cases: np.where(aligned(which, cases[0].ndim), cases[1], cases[0]),
+    "scatter-add": _scatter_add,
+    "select_n": _select_n,
     "slice": _slice,
     "split": lambda x, *, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis + 1),
     "squeeze": lambda x, *, dimensions: np.squeeze(x, _behind(dimensions)),
@@ -116,8 +172,8 @@ def carry_out(eqn: Any, *values: NDArray[Any]) -> list[Any]:
     if name in _ENTRY_BY_ENTRY:
         ndim = max(value.ndim for value in values)
         return [_ENTRY_BY_ENTRY[name](*(aligned(value, ndim) for value in values))]
-    if name in _OTHERS and not (name == "select_n" and len(values) > 3):
-        result = _OTHERS[name](*values, **eqn.params)
+    result = _OTHERS[name](*values, **eqn.params) if name in _OTHERS else NotImplemented
+    if result is not NotImplemented:
         return result if isinstance(result, list) else [result]
     return [np.asarray(result) for result in jax.vmap(functools.partial(bind, eqn))(*values)]
 

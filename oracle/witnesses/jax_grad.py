@@ -112,7 +112,7 @@ def _loss(problem: NetworkProblem) -> Testimony:
 
     like = {"loss": np.zeros(()), **problem.params}
     args = (problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
-    return _testimony(("loss", problem.truth), value_and_grad, args, problem.dtype, like, _half_compiled)
+    return _testimony(("loss", problem.truth), value_and_grad, args, problem.dtype, like, _interpreted)
 
 
 Run = Callable[..., tuple[Any, Any]]
@@ -124,7 +124,7 @@ def _interpreted(f: Callable[..., Any], *example: Any) -> Run:
 
 
 def _half_compiled(f: Callable[..., Any], *example: Any) -> Run:
-    """Return ``perturbed(f)`` of which JAX compiles f alone: with all draws it would take seconds for each program."""
+    """Return ``perturbed(f)`` of which JAX compiles f alone: with all draws that would take seconds."""
     as_it_is, draws = jax.jit(f), _interpreted(f, *example)
     return lambda dtype, *args: (as_it_is(*args), draws(dtype, *args)[1])
 

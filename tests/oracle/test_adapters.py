@@ -112,8 +112,10 @@ def rule_of(factor):
 
 
 def test_a_custom_vjp_is_taken_as_it_is():
-    assert oracle.check_rule(rule_of(1.0), "gelu", examples=5).ok
-    assert oracle.check_rule(rule_of(-1.0), "gelu", examples=12).causes == ("sign-flipped",)
+    right, wrong = (oracle.check_rule(rule_of(f), "gelu", examples=12, time_limit=60) for f in (1.0, -1.0))  # compiles
+
+    assert right.ok, str(right)
+    assert wrong.causes == ("sign-flipped",)
 
 
 def test_a_function_of_torch_is_taken_as_it_is():
@@ -150,4 +152,4 @@ def test_arrays_of_another_library_are_compared_as_they_are():
 
     of_one_shape = oracle.problems("two_layer", dtype=np.float64).filter(lambda p: len(p.X) == p.X.shape[1] == 1)
 
-    assert oracle.check(differentiated, "two_layer", problems=of_one_shape, examples=10).ok
+    assert oracle.check(differentiated, "two_layer", problems=of_one_shape, examples=10, time_limit=60).ok  # compiles

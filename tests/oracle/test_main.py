@@ -2,10 +2,8 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -71,18 +69,34 @@ def test_interrupted_verify_prints_the_table_so_far(monkeypatch, capsys):
     assert "not run" in out
 
 
+INTERRUPTED = """
+import os, signal, sys, threading
+from oracle.__main__ import main
+from oracle.commands import verify
+
+run, timers = verify.run, []
+
+def interrupted(shares, *, workers, update):
+    def then(i, row):
+        update(i, row)
+        if row.problems and not timers:  # as soon as there is something to show, and at any time after
+            timers.append(threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)))
+            timers[0].start()
+
+    run(shares, workers=workers, update=then)
+
+verify.run = interrupted
+sys.exit(main(["verify", "--only", "relu", "--problems", "1000000", "--workers", "2"]))
+"""
+
+
 def test_interrupted_workers_stop_and_the_table_so_far_is_printed():
-    command = [sys.executable, "-m", "oracle", "verify", "--only", "relu", "--problems", "1000000", "--workers", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(12)
-    process.send_signal(signal.SIGINT)
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300)
 
-    out, err = process.communicate(timeout=60)
-
-    assert process.returncode == 130
-    assert "interrupted" in out
-    assert int(re.search(r"relu +([\d,]+)", out)[1].replace(",", "")) > 0
-    assert "Traceback" not in err
+    assert result.returncode == 130, result.stderr
+    assert "interrupted" in result.stdout
+    assert int(re.search(r"relu +([\d,]+)", result.stdout)[1].replace(",", "")) > 0
+    assert "Traceback" not in result.stderr
 
 
 def test_one_name_is_shared_out_among_the_workers():
