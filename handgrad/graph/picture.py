@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad import rules
-from handgrad.graph.differentiation import gradients, topological_order
+from handgrad.graph.differentiation import gradients, pull_back, topological_order
 from handgrad.graph.folding import repetitions
 from handgrad.graph.naming import called, is_number, rule_name
 from handgrad.graph.texts import norm, number
@@ -79,7 +79,8 @@ def picture(output: Variable, show_gradients: bool, cotangent: Any, show_values:
             "or draw it with gradients=False"
         )
     order = topological_order(output)
-    cotangents = dict(zip(order, gradients(output, *order, cotangent=cotangent))) if show_gradients else {}
+    asked = [v for v in order if not is_number(v)] if show_gradients else []
+    cotangents = dict(zip(asked, gradients(output, *asked, cotangent=cotangent))) if asked else {}
     repeated = _repeated(order) if fold else {}
     groups = _groups(order, repeated)
     place = {v: i for i, group in enumerate(groups) for v in group.members}
@@ -189,9 +190,10 @@ def _arrows(
 ) -> list[Arrow]:
     values: dict[Any, list[Any]] = defaultdict(list)
     back: dict[Any, list[Any]] = defaultdict(list)
+    asked = set(cotangents)
     for node in order:
         # once more, as the sweep adds up the cotangents of shared nodes in place
-        dparents = node.backward(cotangents[node]) if node.backward and cotangents else (None,) * len(node.parents)
+        dparents = pull_back(node, cotangents[node], asked) if node in asked else (None,) * len(node.parents)
         for slot, (parent, d) in enumerate(zip(node.parents, dparents)):
             key = place[parent], place[node], repeated.get(node, (0, 0))[1], slot
             values[key].append(parent)
