@@ -36,7 +36,7 @@ TOLERANCE = np.sqrt(np.finfo(float).eps)
 ROUNDING = 2**12 * np.finfo(float).eps  # what may be left of numbers of ordinary size that cancel to 0
 
 _BLOCK = re.compile(
-    r"^```\{(math|forward|computed)\}\n(.*?)^```\n(?:\n?% not computed: (.*)\n)?", re.DOTALL | re.MULTILINE
+    r"^```\{(math|forward|computed)\}\n(.*?)^```\n(?:\n?% not computed: ([^\n]*)\n)?", re.DOTALL | re.MULTILINE
 )
 
 

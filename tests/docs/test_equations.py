@@ -126,6 +126,14 @@ def test_a_gradient_is_that_of_the_whole_path_to_J():
     assert verdict("dz = 1.0 * (z > 0)", forward) != "right"
 
 
+def test_a_reason_ends_with_its_line():
+    page = "```{math}\n:label: a\n\nx\n```\n\n% not computed: a limit\n\n```{math}\n:label: b\n\ny\n```\n"
+
+    (section,) = sections(page)
+
+    assert [(e.label, e.reason) for e in section.equations] == [("a", "a limit"), ("b", "")]
+
+
 def test_labels_and_ranges_are_drawn_as_declared():
     forward = "y: labels(C)[N]\nr: between(2, 3)[()]\nv: (N, 3)\nJ = r * np.sum(v[y == 0])"
     rng = np.random.default_rng(0)
