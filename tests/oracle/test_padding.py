@@ -30,14 +30,6 @@ def interpreted(f, *args):
     return perturbed(f, *args, compiled=False)(float, *args)[0]
 
 
-def agrees(given, testimony, key, problem):
-    """Whether an answer is JAX's, or exact: in its tails JAX's own may be off by more than rounding."""
-    bound = testimony.bound[key]
-    if np.all(np.abs(given - testimony.expected[key]) <= bound):
-        return True
-    return np.all(exact.error(testimony.expected[key], exact.testify(problem)[key]) <= bound)
-
-
 @pytest.mark.parametrize("name", twins.RULES)
 @settings(max_examples=5)
 @given(data=st.data())
@@ -53,8 +45,11 @@ def test_padded_or_interpreted_rules_give_what_jax_gives(name, data):
     is_padded = "return" in dimensions_of(twins.RULES[name])  # and compiled; what is not, is interpreted
     results = interpreted(vjp, *args) if is_padded else jax.jit(vjp)(*args)
 
-    for result, key in zip(results, testimony.expected, strict=True):
-        assert agrees(result, testimony, key, problem), key
+    for result, (key, expected) in zip(results, testimony.expected.items(), strict=True):
+        agrees = np.all(np.abs(result - expected) <= testimony.bound[key])
+        if not agrees and not is_padded:  # JAX's own log1p is off by 128 units near 1 − √2
+            agrees = np.all(exact.error(expected, exact.testify(problem)[key]) <= testimony.bound[key])
+        assert agrees, key
 
 
 @pytest.mark.parametrize("name", twins.NETWORKS)
@@ -69,7 +64,7 @@ def test_padded_networks_give_what_unpadded_ones_give(name, data):
     value, (grads, dX) = interpreted(jax.value_and_grad(loss, argnums=(0, 1)), *args)
 
     for key, result in {"loss": value, **grads, "X": dX}.items():
-        assert agrees(result, padded, key, problem), key
+        assert np.all(np.abs(result - padded.expected[key]) <= padded.bound[key]), key
 
 
 def test_dimensions_are_read_off_the_twin():
