@@ -18,6 +18,8 @@ def _reduction(ufunc: np.ufunc) -> Any:
     return reduce
 
 
+_NUMPYS = (np.ndarray, np.generic)  # a union of types would be made anew for each question
+
 #: So few entries that the number of calls counts, and not what they do.
 FEW = 8192
 
@@ -77,7 +79,7 @@ def namespace(*arrays: Array) -> Any:
     'numpy'
     """
     for a in arrays:  # NumPy's own arrays take the short way out: this runs before every rule
-        if not (isinstance(a, np.ndarray | np.generic) and a.dtype.kind == "f"):
+        if not (isinstance(a, _NUMPYS) and a.dtype.kind == "f"):
             return _general_namespace(arrays)
     return NUMPY
 
@@ -85,7 +87,7 @@ def namespace(*arrays: Array) -> Any:
 def _general_namespace(arrays: tuple[Array, ...]) -> Any:
     found: dict[str, Any] = {}
     for a in arrays:
-        if isinstance(a, np.ndarray | np.generic):
+        if isinstance(a, _NUMPYS):
             xp: Any = NUMPY
         elif hasattr(a, "__array_namespace__"):
             xp = a.__array_namespace__()

@@ -5,13 +5,15 @@ Derivation: ``docs/derivations/graph.md``.
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from handgrad.graph.naming import called
-from handgrad.graph.trees import leaves, map_leaves
+from handgrad.graph.trees import map_leaves
 from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
 from handgrad.namespace import Array, namespace
 from handgrad.rules import RULES
@@ -142,10 +144,15 @@ def value_and_grad(
     def value_and_grad_of_f(*args: Any, **kwargs: Any) -> Any:
         level = next(_levels)
         chosen = [range(len(args))[i] for i in ((argnums,) if isinstance(argnums, int) else argnums)]
-        inputs = {i: map_leaves(lambda a, name: leaf(a, level, name), args[i]) for i in chosen}
+        wanted: set[Variable] = set()
+
+        def taken(a: Any, name: str | None) -> Variable:
+            wanted.add(x := leaf(a, level, name))
+            return x
+
+        inputs = {i: map_leaves(taken, args[i]) for i in chosen}
         output = f(*(inputs.get(i, a) for i, a in enumerate(args)), **kwargs)
         output, aux = output if has_aux else (output, None)
-        wanted = {x for i in chosen for x in leaves(inputs[i])}
         order: list[Variable] = []
         cotangents: dict[Variable, Array] = {}
         if isinstance(output, Variable) and output.level >= level:
@@ -162,25 +169,16 @@ def value_and_grad(
 
 
 def topological_order(output: Variable) -> list[Variable]:
-    """Return the graph of an output, each node behind all that it was made of: the output comes last."""
-    uses = {output: 0}
-    found = [output]
+    """Return the graph of an output in the order in which it was made: each node behind its parents."""
+    found, known = [output], {output}
     for node in found:
         for parent in node.parents:
-            if parent not in uses:
-                uses[parent] = 0
+            if parent.made >= node.made:
+                raise ValueError("the graph has a cycle: a Variable was made, by hand, one of its own ancestors")
+            if parent not in known:
+                known.add(parent)
                 found.append(parent)
-            uses[parent] += 1
-    order, ready = [], [] if uses[output] else [output]
-    while ready:
-        order.append(node := ready.pop())
-        for parent in node.parents:
-            uses[parent] -= 1
-            if not uses[parent]:
-                ready.append(parent)
-    if len(order) < len(found):
-        raise ValueError("the graph has a cycle: a Variable was made, by hand, one of its own ancestors")
-    return order[::-1]
+    return sorted(found, key=operator.attrgetter("made"))
 
 
 def leading_to(inputs: Iterable[Variable], output: Variable) -> list[Variable]:
@@ -205,7 +203,7 @@ def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents
     """Return the cotangents of a node's parents as new arrays, of those that are not wanted perhaps None."""
     if node.backward is None:
         return ()
-    if _takes_needs(node.backward):
+    if _takes_needs(getattr(node.backward, "__code__", None)):
         dparents = node.backward(dnode, needs=tuple([parent in wanted for parent in node.parents]))
     else:
         dparents = node.backward(dnode)
@@ -218,8 +216,8 @@ def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents
     return tuple(None if d is None else namespace(d).asarray(d, copy=True) for d in dparents)
 
 
-def _takes_needs(backward: Callable[..., Any]) -> bool:
-    code = getattr(backward, "__code__", None)
+@functools.cache
+def _takes_needs(code: CodeType | None) -> bool:
     return code is not None and "needs" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 

@@ -289,7 +289,7 @@ def formula(rule: Callable[..., Any] | None) -> str:
 
 def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, str]) -> tuple[Step, ...]:
     """Return the steps forward, then those of the sweep, given the names of the arguments and of other arrays."""
-    graph = sorted(topological_order(output), key=lambda node: node.made)
+    graph = topological_order(output)
     order = leading_to(arguments, output)
     if not order:
         raise ValueError("trace expected a result that depends on the arguments, given one that does not")

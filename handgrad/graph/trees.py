@@ -40,9 +40,12 @@ def variables(tree: Any) -> Any:
     return map_leaves(Variable, tree)
 
 
+_BRANCHES = (dict, list, tuple)
+
+
 def map_leaves(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
     """Return the tree with f of each leaf and its name: the keys and places on the way to it."""
-    if not isinstance(tree, dict | list | tuple):
+    if not isinstance(tree, _BRANCHES):
         return None if tree is None else f(tree, name)
     items = tree if isinstance(tree, dict) else dict(enumerate(tree))
     mapped = {key: map_leaves(f, a, f"{name}.{key}" if name else str(key)) for key, a in items.items()}

@@ -13,6 +13,8 @@ from handgrad.rules import Rule
 
 __all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
 
+_NUMBERS, _NUMPYS = (bool, int, float), (np.ndarray, np.generic)
+
 #: A prime, so that no row of a matrix is as long.
 _APART = 1021
 
@@ -296,10 +298,12 @@ def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
     ----------
     ``docs/derivations/graph.md``.
     """
-    among = [a for a in args if type(a) is Variable]
-    if not among:
+    like = None
+    for a in args:
+        if type(a) is Variable and (like is None or a.level > like.level):
+            like = a
+    if like is None:
         return rule(*args, **kwargs)[0]
-    like = among[0] if len(among) == 1 else max(among, key=_level)
     level = like.level
     parents = tuple([a if type(a) is Variable and a.level == level else constant(a, like) for a in args])
     values = [parent.value for parent in parents]
@@ -333,7 +337,7 @@ _level = operator.attrgetter("level")
 
 def constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
-    if isinstance(a, bool | int | float) or (isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "iub"):
+    if isinstance(a, _NUMBERS) or (isinstance(a, _NUMPYS) and a.dtype.kind in "iub"):
         given = a if isinstance(a, np.ndarray) else None
         library = namespace(plain(like))
         number = leaf(library.asarray(a, dtype=like.dtype), like.level)
@@ -367,7 +371,7 @@ def _held(value: Any) -> Any:
     """Return an array that the graph cannot change, and of other libraries than NumPy a copy."""
     if isinstance(value, Variable):
         return value
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, _NUMPYS):
         held = np.asarray(value)[...]
         held.flags.writeable = False
         return held

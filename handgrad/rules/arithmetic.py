@@ -38,11 +38,11 @@ def add(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     ----------
     ``docs/derivations/add.md``.
     """
-    xp = operands("add", x, y)
+    operands("add", x, y)
 
     def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
-        dx = unbroadcast(xp.asarray(dz, copy=True), x) if needs[0] else None
-        dy = unbroadcast(xp.asarray(dz, copy=True), y) if needs[1] else None
+        dx = unbroadcast(dz, x, copy=True) if needs[0] else None
+        dy = unbroadcast(dz, y, copy=True) if needs[1] else None
         return dx, dy
 
     return x + y, backward
@@ -67,10 +67,10 @@ def subtract(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     ----------
     ``docs/derivations/subtract.md``.
     """
-    xp = operands("subtract", x, y)
+    operands("subtract", x, y)
 
     def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
-        dx = unbroadcast(xp.asarray(dz, copy=True), x) if needs[0] else None
+        dx = unbroadcast(dz, x, copy=True) if needs[0] else None
         dy = unbroadcast(-dz, y) if needs[1] else None
         return dx, dy
 

@@ -27,10 +27,10 @@ def require_broadcast(name: str, first: tuple[int, ...], second: tuple[int, ...]
         raise ValueError(f"{name} expected shapes that broadcast, given {tuple(first)} and {tuple(second)}")
 
 
-def unbroadcast(dz: Array, x: Array) -> Array:
-    """Return dz, a new array that may be kept, summed over the axes along which x was repeated."""
+def unbroadcast(dz: Array, x: Array, copy: bool = False) -> Array:
+    """Return dz summed over the axes along which x was repeated; where there are none itself, or a copy."""
     if dz.shape == x.shape:
-        return dz
+        return namespace(dz).asarray(dz, copy=True) if copy else dz
     new = dz.ndim - x.ndim  # axes that x does not have
     repeated = (i + new for i, n in enumerate(x.shape) if n == 1 != dz.shape[i + new])
     xp = namespace(dz)

@@ -60,8 +60,12 @@ def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
         if row is not x or column is not y:
             shape = dz.shape[: dz.ndim - (x.ndim > 1) - (y.ndim > 1)]
             dz = xp.reshape(xp.asarray(dz), (*shape, row.shape[-2], column.shape[-1]))
-        dx = xp.reshape(unbroadcast(dz @ column.mT, row), x.shape) if needs[0] else None
-        dy = xp.reshape(unbroadcast(row.mT @ dz, column), y.shape) if needs[1] else None
+        dx = unbroadcast(dz @ column.mT, row) if needs[0] else None
+        dy = unbroadcast(row.mT @ dz, column) if needs[1] else None
+        if row is not x and dx is not None:
+            dx = xp.reshape(dx, x.shape)
+        if column is not y and dy is not None:
+            dy = xp.reshape(dy, y.shape)
         return dx, dy
 
     return x @ y, backward

@@ -307,7 +307,7 @@ def test_six_layers_that_are_alike_are_one_node():
         ("penalty → +", "× 6", "… R"),
     ]
     assert [node.title for node in drawn.nodes if node.kind == "variable"] == [
-        "X", "W1", "b1 … b6", "W2 … W6", "W7", "b7"
+        "W1", "b1 … b6", "W2 … W6", "W7", "b7", "X"
     ]  # fmt: skip
     assert len(drawn.nodes) == 13
     first_and_last = r"‖·‖ [\d.]+ … ‖·‖ [\d.]+"
