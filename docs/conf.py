@@ -17,6 +17,7 @@ extensions = [
     "numpydoc",  # which are written as NumPy's
     "formulas",
     "pictures",
+    "plots",
     "executed",
 ]
 exclude_patterns = ["_build"]
@@ -32,6 +33,13 @@ gettext_location = False
 html_theme = "furo"
 html_title = "handgrad"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        *("sidebar/brand.html", "language.html", "sidebar/search.html", "sidebar/scroll-start.html"),
+        *("sidebar/navigation.html", "sidebar/scroll-end.html"),
+    ]
+}
 html_css_files = ["site.css"]
 html_js_files = [("scrolling.js", {"defer": "defer"})]
 html_show_sphinx = False

@@ -1,0 +1,60 @@
+"""Plots as SVG within the page: ``{plot} module argument …`` shows what ``draw`` of ``docs/_plots/module.py`` draws."""
+
+import html
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+sys.path.append(str(Path(__file__).parents[1]))
+import _plots  # noqa: E402
+
+_logger = logging.getLogger(__name__)
+_svg = cache(_plots.svg)  # a build draws each but once
+
+
+class plot(nodes.General, nodes.Element):
+    """A plot's ``arguments`` and ``alt``; a class of nodes is in lower case, as the translator's methods are."""
+
+
+class Plot(SphinxDirective):
+    """The directive."""
+
+    required_arguments = 1
+    optional_arguments = 9
+    option_spec: ClassVar = {"alt": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Return a node to be drawn where the output is HTML."""
+        for file in Path(_plots.__file__).parent.glob("*.py"):
+            self.env.note_dependency(str(file))
+        node = plot(arguments=self.arguments, **self.options)
+        self.set_source_info(node)
+        return [node]
+
+
+def _visit(self: HTML5Translator, node: plot) -> None:
+    if "alt" not in node:
+        _logger.warning("a plot without :alt:, which says what is seen on it", location=node, type="plot")
+    try:
+        panels = _svg(*node["arguments"])
+    except Exception as error:
+        _logger.warning("plot %s: %r", " ".join(node["arguments"]), error, location=node, type="plot")
+        raise nodes.SkipNode from error
+    alt = html.escape(node.get("alt", ""))
+    self.body.append(f'<div class="plot" role="img" aria-label="{alt}">{"".join(panels)}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the directive ``plot``."""
+    app.add_directive("plot", Plot)
+    app.add_node(plot, html=(_visit, None))
+    return {"parallel_read_safe": True}
