@@ -64,8 +64,9 @@ toc_object_entries_show_parents = "hide"
 
 
 def read_references(app, what, name, obj, options, lines):
-    """Make ``docs/page.md``, as docstrings have it for whoever reads the source, a link; an author is no list."""
-    lines[:] = [re.sub(r"^(\s*)(?=[A-Z]\. )", r"\1\\", line) for line in lines]
+    """Make ``docs/page.md`` and ``eq. label``, as docstrings have them for who reads the source, links."""
+    lines[:] = [re.sub(r"^(\s*)(?=[A-Z]\. )", r"\1\\", line) for line in lines]  # an author's initial is no list
+    lines[:] = [re.sub(r"\beq\. (\w+-[\w-]+)", r"eq. :eq:`\1`", line) for line in lines]
     for page in set(re.findall(r"``docs/([\w/]+)\.md``", "\n".join(lines))) & app.env.found_docs:
         lines[:] = [line.replace(f"``docs/{page}.md``", f":doc:`/{page}`") for line in lines]
 

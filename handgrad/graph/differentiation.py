@@ -32,6 +32,8 @@ Cotangents = tuple[Any, ...]
 def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[tuple[Variable, Array, Cotangents]]:
     """Yield each node, the last first, with its cotangent and those of its parents.
 
+    This is eq. graph-recursion.
+
     ``cotangents`` has that of the last. Both are used up, so that what is behind can be freed; a parent that is not in
     ``order`` gets no cotangent.
     """

@@ -97,7 +97,7 @@ def loss_and_grad(
 ) -> tuple[Array, dict[str, Array]]:
     """Return the objective J = L + ½ reg (‖W1‖²) and its gradient with respect to each parameter.
 
-    By hand what ``jax.value_and_grad(loss)(params, X, y, reg)`` gives.
+    By hand what ``jax.value_and_grad(loss)(params, X, y, reg)`` gives: eq. softmax_classifier-gradient.
 
     Parameters
     ----------

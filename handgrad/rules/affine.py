@@ -10,7 +10,7 @@ __all__ = ["affine"]
 def affine(x: Array, W: Array, b: Array) -> tuple[Array, Callable[..., tuple[Array | None, ...]]]:
     """Return z = x W + b and its pullback.
 
-    The pullback is dx = dz Wᵀ, dW = xᵀ dz, db = Σₙ dzₙ.
+    The pullback is dx = dz Wᵀ, dW = xᵀ dz, db = Σₙ dzₙ: eq. affine-gradient.
 
     Parameters
     ----------
