@@ -1,6 +1,7 @@
 """Plots as SVG within the page: ``{plot} module argument …`` shows what ``draw`` of ``docs/_plots/module.py`` draws."""
 
 import html
+import logging
 import sys
 from functools import cache
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.logging import getLogger
 from sphinx.writers.html5 import HTML5Translator
 
 sys.path.append(str(Path(__file__).parents[1]))
-import _plots  # noqa: E402
+import _plots
 
-_logger = logging.getLogger(__name__)
+_logger = getLogger(__name__)
+logging.getLogger("jax").setLevel("WARNING")  # accessible-pygments would have it tell which devices it lacks
 _svg = cache(_plots.svg)  # a build draws each but once
 
 

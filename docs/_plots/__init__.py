@@ -66,6 +66,7 @@ def panel(title: str, x: str, y: str = "", *, above: int = 28, **properties) -> 
     axes = Figure((_WIDTH / 72, total / 72)).add_axes(frame)
     axes.set(xlabel=x, ylabel=y, **properties)
     axes.set_title(title, pad=above - 19)
+    axes.xaxis.label.set_fontstyle("italic" if len(x) == 1 else "normal")
     axes.locator_params("y", nbins=5, steps=[1, 2, 5, 10])
     return axes
 

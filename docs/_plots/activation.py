@@ -17,7 +17,8 @@ def draw(name: str) -> Iterator[Axes]:
     beside = [side for kink in kinks for side in np.nextafter(kink, [-np.inf, np.inf])]
     ends = [-5.0, *beside, 5.0]
     value, slope = (panel(title, "z", xlim=(-5, 5), xticks=range(-4, 5, 2)) for title in ("f(z)", "f′(z)"))
-    for z in map(np.linspace, ends[::2], ends[1::2]):
+    for left, right in zip(ends[::2], ends[1::2]):
+        z = np.linspace(left, right, 201)
         value.plot(z, _value_and_slope(name, z)[0], color=BLUE)
         slope.plot(z, _value_and_slope(name, z)[1], color=ORANGE)
     slope.plot(beside, _value_and_slope(name, beside)[1], "o", color=ORANGE, markerfacecolor=PAPER)
@@ -27,7 +28,6 @@ def draw(name: str) -> Iterator[Axes]:
     slope.set_ylim(min(low, 0) - 0.1, max(high, 1) + 0.1)
     for axes, colour in ((value, BLUE), (slope, ORANGE)):
         axes.set_title(axes.get_title("left"), color=colour, fontstyle="italic")
-        axes.xaxis.label.set_fontstyle("italic")
         yield axes
 
 

@@ -36,15 +36,16 @@ def _command() -> Iterator[Axes]:
 
 
 def _learning_rates() -> Iterator[Axes]:
-    rates = {"0.001: too low": (0.001, GREEN), "0.1": (0.1, BLUE), "2: too high": (2.0, ORANGE), "100": (100.0, PURPLE)}
-    histories = {name: (_history(sgd(rate, momentum=0.9)), colour) for name, (rate, colour) in rates.items()}
+    rates = {0.001: GREEN, 0.1: BLUE, 2.0: ORANGE, 100.0: PURPLE}
+    histories = {f"{rate:g}": (_history(sgd(rate, momentum=0.9)), colour) for rate, colour in rates.items()}
     axes = panel("loss of each batch", "step", xlim=(0, 176))
     axes.set(yscale="log", ylim=(0.1, 1e4))
     axes.set_yticks([0.1, 1, 10, 100, 1e3, 1e4], ["0.1", "1", "10", "100", "10³", "10⁴"])
     for name, (history, colour) in histories.items():
         axes.plot(history["loss"], color=colour, linewidth=1.5, label=name)
     axes.axhline(np.log(10), color=INK, linewidth=1, linestyle=":")
-    axes.legend(loc="upper right", title="learning rate")
+    axes.annotate("log 10", (0.99, np.log(10)), (0, 7), axes.get_yaxis_transform(), "offset points", ha="right")
+    axes.legend(loc="upper right", title="learning rate", title_fontsize=12)
     yield axes
     yield _accuracies(histories)
 
