@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,8 +34,8 @@ def complaints(strings: Path) -> Iterator[str]:
         if not translation.exists():
             yield f"{page.stem}: there is no {translation.relative_to(DOCS)}"
             continue
-        translated = read_po(translation.open("rb"), locale="zh_CN")
-        for message in read_po(page.open("rb")):
+        translated = read_po(BytesIO(translation.read_bytes()), locale="zh_CN")
+        for message in read_po(BytesIO(page.read_bytes())):
             found = translated.get(message.id)
             if message.id and (found is None or not found.string or found.fuzzy):
                 yield f"{page.stem}: untranslated: {message.id}"
