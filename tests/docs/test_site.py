@@ -15,7 +15,7 @@ import pytest
 import handgrad
 import oracle
 
-EXTRA = ("sphinx", "furo", "myst-parser", "numpydoc", "sphinxcontrib-katex", "dukpy")
+EXTRA = ("sphinx", "furo", "myst-parser", "numpydoc", "sphinxcontrib-katex", "dukpy", "matplotlib")
 DOCS = Path(__file__).parents[2] / "docs"
 COMMAND = "-m sphinx -W --keep-going -n -b html"
 
@@ -194,6 +194,13 @@ digraph { x -> y }
 
 digraph { x -> }
 ```
+
+```{plot} activation relu
+```
+
+```{plot} activation none
+:alt: none can be seen
+```
 """
     )
 
@@ -208,5 +215,7 @@ digraph { x -> }
         "nothing",
         "index.md:11: WARNING: a graph without :alt:",
         "syntax error",
+        "index.md:21: WARNING: a plot without :alt:",
+        "index.md:24: WARNING: plot activation none: KeyError('none')",
     ):
         assert words in built.stderr, built.stderr
