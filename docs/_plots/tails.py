@@ -59,7 +59,7 @@ def _panel(name: str, dtype: np.dtype) -> Axes:
     axes = panel(f"error of {what} in {dtype}", lead, "units in the last place", above=48, xlim=(low, high))
     axes.set(yscale="log", ylim=(_LEAST, _MOST))
     axes.set_yticks([1, 1e5, 1e10, 1e15], ["1", "10⁵", "10¹⁰", "10¹⁵"])
-    for (system, answer), colour, width, alpha in zip(answers.items(), (MUTED, ORANGE, BLUE), (6, 2, 2), (0.5, 1, 1)):
+    for (system, answer), colour, width, alpha in zip(answers.items(), (MUTED, ORANGE, BLUE), (6, 2, 2), (0.7, 1, 1)):
         units = exact.error(answer, truth) / np.abs(truth.astype(float)) / np.finfo(dtype).eps
         worst = np.clip(units, _LEAST, _MOST).reshape(_BINS, -1).max(axis=1)
         label = "jax.nn" if (system, key) == ("jax.grad", "value") else system
