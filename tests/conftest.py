@@ -1,10 +1,14 @@
 """How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci, nightly or mutants (default: ci where CI is set, else dev)."""
 
 import os
+from pathlib import Path
 
 # before NumPy and JAX are imported, here and in the workers: threads of their own would fight over the cores
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+# what one process has compiled, the others need not, nor the next run
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -19,3 +23,8 @@ settings.register_profile("nightly", max_examples=5000, derandomize=False, print
 # for mutation testing: that a test fails is enough
 settings.register_profile("mutants", max_examples=60, phases=[Phase.generate], database=None, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_configure(config):
+    # what another process writes at this moment is compiled once more
+    config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache:UserWarning")

@@ -90,7 +90,7 @@ def _softmax_cross_entropy(dL: Any, scores: Any, *, labels: NDArray[Any]) -> tup
 
 
 def _l2(dR: Any, W: Any, *, reg: float) -> tuple[Any, ...]:
-    return mpf(reg) / 2 * (W * W).sum(), dR * mpf(reg) * W
+    return mpf(reg) / 2 * (W * W).sum(), W * (dR * mpf(reg))  # an array first: mpmath would print it for an error
 
 
 def _elementwise(value: Callable[..., Any], slope: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
