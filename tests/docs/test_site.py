@@ -33,9 +33,9 @@ def missing():
 pytestmark = pytest.mark.skipif(any(missing()), reason=f"not installed: {', '.join(missing())}")
 
 
-def build(source, target):
+def build(source, target, *options):
     return subprocess.run(
-        [sys.executable, *COMMAND.split(), "-q", "-c", DOCS, source, target],
+        [sys.executable, *COMMAND.split(), "-q", "-c", DOCS, *options, source, target],
         capture_output=True,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
@@ -69,8 +69,9 @@ def urls(css):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site")
-    built = build(DOCS, target)
-    assert built.returncode == 0, built.stderr
+    for folder, options in [(target, ()), (target / "zh", ("-D", "language=zh_CN"))]:
+        built = build(DOCS, folder, *options)
+        assert built.returncode == 0, built.stderr
     return target
 
 
@@ -80,7 +81,30 @@ def pages(site):
 
 
 def test_the_command_is_the_one_that_contributing_gives():
-    assert f"python {COMMAND} docs docs/_build/html" in (DOCS.parent / "CONTRIBUTING.md").read_text()
+    text = (DOCS.parent / "CONTRIBUTING.md").read_text()
+
+    assert f"python {COMMAND} docs docs/_build/html" in text
+    assert f"python {COMMAND} -D language=zh_CN docs docs/_build/html/zh" in text
+
+
+def test_the_chinese_edition_stands_beside_the_english_one(pages, site):
+    for page, language, title, other in [
+        (
+            pages[site / "derivations" / "two_layer.html"],
+            "en",
+            "The two-layer network",
+            "../zh/derivations/two_layer.html",
+        ),
+        (
+            pages[site / "zh" / "derivations" / "two_layer.html"],
+            "zh-CN",
+            "两层网络",
+            "../../derivations/two_layer.html",
+        ),
+    ]:
+        assert f'<html class="no-js" lang="{language}"' in page.text
+        assert f"<h1>{title}<" in page.text
+        assert other in page.links
 
 
 def test_every_page_is_built(pages, site):
