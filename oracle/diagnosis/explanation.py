@@ -335,13 +335,13 @@ def _solution(
     probes: Sequence[Probe], i: int, names: Sequence[str], forms: tuple[Form, ...], of: Callable[[Probe], Array]
 ) -> _Solution:
     chosen: dict[str, Form | None] = {}
-    dz: dict[int, Array] = {}  # most forms fail on the first probe, and need none but that
+    dz: list[Array] = []  # most forms fail on the first probe, and need none but that
     for name in names:
         chosen[name] = None
         for form in WEIGHTS if name.startswith("W") else BIASES:
             for k, p in enumerate(probes):
-                if k not in dz:
-                    dz[k] = of(p)
+                if k == len(dz):
+                    dz.append(of(p))
                 if not _fits(_apply(form, p, name, i, dz[k]), p, name):
                     break
             else:
@@ -362,8 +362,10 @@ def _apply(form: Form, p: Probe, name: str, i: int, dz: Array) -> Array:
 
 
 def _fits(value: Array, p: Probe, name: str) -> bool:
-    given = p.data[name]
-    return value.shape == given.shape and bool((np.abs(value - given) <= TOLERANCE * p.scale[name]).all())
+    given, tolerance = p.data[name], TOLERANCE * p.scale[name]
+    if value.shape != given.shape or not abs(value.item(0) - given.item(0)) <= tolerance:  # most differ at once
+        return False
+    return bool((np.abs(value - given) <= tolerance).all())
 
 
 def _close(a: Any, b: Any, right: Any = 0.0, tolerance: float = TOLERANCE) -> bool:

@@ -343,4 +343,4 @@ def numbers(a: Any) -> Any:
 
 
 def _each(f: Callable[[Any], Any], a: Any) -> Any:
-    return np.array([f(x) for x in np.ravel(a)], object).reshape(np.shape(a))
+    return np.array([f(x) for x in np.ravel(a).tolist()], object).reshape(np.shape(a))
