@@ -10,7 +10,7 @@ __all__ = ["checked_softmax_cross_entropy", "softmax_cross_entropy"]
 def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullback]:
     """Return the mean cross-entropy of the softmax, L = 1/N Σₙ −log p(n, yₙ), and its pullback.
 
-    With s one row of the scores and p = softmax(s), the pullback is ds = dL (p − 1[j = y]) / N,
+    With s one row of the scores and p = softmax(s), the pullback is ds = dL (p − 1[j = y]) / N:
     eq. softmax_cross_entropy-ds. The label's entry is computed as −Σ_{j≠y} p_j, and the loss of a leading label as
     log1p(Σ_{j≠y} e^{s_j − s_y}), eq. softmax_cross_entropy-rest and eq. softmax_cross_entropy-log1p: the same numbers
     without the cancellation by which p_y − 1 and log p_y lose every digit as p_y nears 1.

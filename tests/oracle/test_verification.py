@@ -22,23 +22,23 @@ affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the ru
 
 # a file, what stands in it, what is put in its place, and what the oracle must name
 PLANTED = {
-    "mask at zero": (two_layer, "xp.where(z1 > 0, dh, 0)", "xp.where(z1 >= 0, dh, 0)", "1[db]|X"),
-    "mask missing": (two_layer, "xp.where(z1 > 0, dh, 0)", "+dh", "[Wb]1|X"),
-    "penalty missing": (two_layer, "dW2 += reg * W2", "pass", "W2"),
-    "penalty doubled": (two_layer, "dW1 += reg * W1", "dW1 += 2 * reg * W1", "W1"),
+    "mask at zero": (two_layer, "in_place.where(h > 0, dh)", "in_place.where(h >= 0, dh)", "1[db]|X"),
+    "mask missing": (two_layer, "in_place.where(h > 0, dh)", "+dh", "[Wb]1|X"),
+    "penalty missing": (two_layer, "in_place.add_multiple(h.T @ ds, reg, W2)", "h.T @ ds", "W2"),
+    "penalty doubled": (two_layer, "in_place.add_multiple(X.T @ dz1, reg, W1)", "in_place.add_multiple(X.T @ dz1, 2 * reg, W1)", "W1"),
     "bias averaged": (two_layer, "db1 = xp.sum(", "db1 = xp.mean(", "b1"),
     "transpose missing": (three_layer, "dh1 = dz2 @ W2.T", "dh1 = dz2 @ (W2 if W2.shape[0] == W2.shape[1] else W2.T)", "[Wb]1|X"),
-    "loss not the gradient's": (three_layer, "xp.sum(reg * W3 * W3)) / 2\n    check", "xp.sum(reg * W2 * W2)) / 2\n    check", "loss"),
+    "loss not the gradient's": (three_layer, "half_squares(W3, reg)\n    check", "half_squares(W2, reg)\n    check", "loss"),
     "float64 returned": (two_layer, 'grads = {"W1": dW1', 'grads = {"W1": dW1.astype("float64")', "W1 has dtype float64, expected float32"),
     "accumulated": (two_layer, 'grads = {"W1": dW1', 'CACHE.append(1); dW1 = dW1 + len(CACHE)\n    grads = {"W1": dW1', "W1 differs from call to call"),
-    "argument written to": (two_layer, "dW2 += reg * W2", "dW2 += reg * W2; params['W2'][...] = dW2", "W2 was written to|read-only"),
+    "argument written to": (two_layer, "db2 = xp.sum(ds, axis=0)", "db2 = xp.sum(ds, axis=0); params['W2'][...] = dW2", "W2 was written to|read-only"),
     "mean missing": (losses, "dL / N / (rest", "dL / (rest", "dscores"),
     "one-hot missing": (losses, "xp.where(is_label, -rest, e)", "e", "dscores"),
     "slope lost": (activations, "xp.where(z >= 0, dh, negative_slope * dh)", "xp.where(z >= 0, dh, dh)", "dz"),
     "sigma of the value": (activations, "return (dh * (p * (1 + z * q)),)", "return (dh * (p * (1 + z * p)),)", "dz"),
     "constant with three digits": (activations, "0.044715 * w * w * w", "0.045 * w * w * w", "value"),
     "bias broadcast": (affine, "xp.sum(dz, axis=0)", "xp.sum(dz) + 0 * xp.sum(dz, axis=0)", "db"),
-    "penalty without the half": (penalties, "xp.sum(reg * W * W) / 2", "xp.sum(reg * W * W)", "value"),
+    "penalty without the half": (penalties, "reg / 2 * xp.sum", "reg * xp.sum", "value"),
 }  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def plant(monkeypatch, module, right, wrong):
         return name
     line = before.rpartition("\ndef ")[2]
     name = line.partition("(")[0]
+    name = {"checked_softmax_cross_entropy": "softmax_cross_entropy", "half_squares": "l2"}.get(name, name)
     monkeypatch.setitem(handgrad.RULES, name, getattr(planted, name))
     return name
 
