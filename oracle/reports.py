@@ -3,14 +3,12 @@
 import base64
 import html
 import io
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from handgrad.replacing import replacing
 from oracle.diagnosis import VOCABULARY
 from oracle.verdict import Finding, Verdict
 
@@ -52,16 +50,8 @@ def write(verdict: Verdict, path: Any) -> None:
     except ImportError as error:
         raise ImportError("to_html needs matplotlib and latex2mathml: pip install 'handgrad[report]'") from error
     page = "\n".join(_page(verdict))
-    target = Path(path)
-    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        os.chmod(beside, 0o644)
-        os.replace(beside, target)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    with replacing(path) as file:
+        file.write(page.encode())
 
 
 def _page(v: Verdict) -> Iterator[str]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from handgrad.replacing import replacing
 from oracle.benchmarks.steps import PROGRAMS, SHAPES, Shape, installed, problem
 from oracle.benchmarks.timing import Timing, rounds
 from oracle.commands.options import positive
@@ -72,9 +73,8 @@ def _run(options: argparse.Namespace) -> int:
     print("the median over the rounds, and below it the quartiles.")
     if options.json:
         machine = {"cores": os.cpu_count(), "machine": platform.machine(), "numpy": np.__version__}
-        beside = Path(f"{options.json}.{os.getpid()}.tmp")
-        beside.write_text(json.dumps({"machine": machine, "steps": found}, indent=1) + "\n")
-        beside.replace(options.json)
+        with replacing(options.json) as file:
+            file.write((json.dumps({"machine": machine, "steps": found}, indent=1) + "\n").encode())
     return status
 
 

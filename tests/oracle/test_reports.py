@@ -87,7 +87,7 @@ def test_what_a_candidate_calls_itself_is_no_markup(tmp_path):
 def test_last_page_stays_where_a_new_one_cannot_be_written(verdict, tmp_path, monkeypatch):
     page = tmp_path / "report.html"
     page.write_text("the last one")
-    monkeypatch.setattr(reports.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
 
     with pytest.raises(OSError, match="no space left"):
         verdict.to_html(page)
