@@ -55,19 +55,21 @@ def network_loss(
     """
     depth = len(params) // 2
     names = ("relu",) * (depth - 1) if activation is None else tuple(activation)
-    if set(params) != {f"{kind}{i}" for kind in "Wb" for i in range(1, depth + 1)}:
+    layers = [(f"W{i}", f"b{i}") for i in range(1, depth + 1)]
+    if {*params} != {name for layer in layers for name in layer}:
         raise ValueError(f"params expected the keys W1, b1, W2, b2, …, given {', '.join(params) or 'none'}")
     if len(names) != depth - 1 or not set(names) <= set(ACTIVATIONS):
         raise ValueError(f"activation expected {depth - 1} of {', '.join(ACTIVATIONS)}, given {names}")
     h: Any = X
-    for i, name in enumerate(names, start=1):
-        z = _named(f"z{i}", h @ params[f"W{i}"] + params[f"b{i}"])
+    for i, (name, (W, b)) in enumerate(zip(names, layers), start=1):
+        z = _named(f"z{i}", h @ params[W] + params[b])
         h = _named(f"h{i}", apply(ACTIVATIONS[name], z))
-    s = _named("s", h @ params[f"W{depth}"] + params[f"b{depth}"])
+    W, b = layers[-1]
+    s = _named("s", h @ params[W] + params[b])
     L = _named("L", apply(softmax_cross_entropy, s, labels=y))
     R = apply(l2, params["W1"], reg=reg)
-    for i in range(2, depth + 1):
-        R = R + apply(l2, params[f"W{i}"], reg=reg)
+    for W, _ in layers[1:]:
+        R = R + apply(l2, params[W], reg=reg)
     return _named("J", L + _named("R", R))
 
 

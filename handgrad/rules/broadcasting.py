@@ -34,4 +34,5 @@ def unbroadcast(dz: Array, x: Array, copy: bool = False) -> Array:
     new = dz.ndim - x.ndim  # axes that x does not have
     repeated = (i + new for i, n in enumerate(x.shape) if n == 1 != dz.shape[i + new])
     xp = namespace(dz)
-    return xp.reshape(xp.sum(dz, axis=(*range(new), *repeated)), x.shape)
+    dx = xp.sum(dz, axis=(*range(new), *repeated))
+    return dx if dx.shape == x.shape else xp.reshape(dx, x.shape)

@@ -52,7 +52,8 @@ def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     if not (x.ndim and y.ndim and x.shape[-1] == y.shape[-2 if y.ndim > 1 else 0]):
         expected = "x (..., N, D) or (D,) and y (..., D, H) or (D,)"
         raise ValueError(f"matmul expected {expected}, given x {tuple(x.shape)}, y {tuple(y.shape)}")
-    require_broadcast("matmul", x.shape[:-2], y.shape[:-2])
+    if x.ndim > 2 and y.ndim > 2:
+        require_broadcast("matmul", x.shape[:-2], y.shape[:-2])
 
     def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
         row = x if x.ndim > 1 else xp.reshape(x, (1, -1))
