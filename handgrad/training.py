@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -156,78 +156,26 @@ def fit(
     ----------
     H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng expected a numpy.random.Generator, given {type(rng).__name__}")
-    X, y = _check_examples("X", X, "y", y)
-    _check_entries("X", X)
-    if (X_val is None) != (y_val is None):
-        raise ValueError(f"expected X_val and y_val or neither, given {'y_val' if X_val is None else 'X_val'} alone")
+    X, y = np.asarray(X), np.asarray(y)
+    X_val, y_val = (None if a is None else np.asarray(a) for a in (X_val, y_val))
+    check_examples(X, y, X_val, y_val)
+    check_entries("X", X)
+    measures = {"train_accuracy": lambda params: accuracy(network, params, X, y, **network_options)}
     if X_val is not None:
-        X_val, y_val = _check_examples("X_val", X_val, "y_val", y_val)
-        _check_entries("X_val", X_val)
-        if X_val.shape[1] != X.shape[1]:
-            raise ValueError(f"X_val expected as many columns as X {X.shape}, given {X_val.shape}")
-    batch_size = _check_count("batch_size", batch_size)
-    per_epoch = math.ceil(len(y) / batch_size)
-    if (epochs is None) == (iterations is None):
-        raise ValueError(f"expected epochs or iterations, given {'neither' if epochs is None else 'both'}")
-    total = _check_count("iterations", iterations) if epochs is None else _check_count("epochs", epochs) * per_epoch
-    every = per_epoch if checkpoint_every is None else _check_count("checkpoint_every", checkpoint_every)
-
-    settings = _settings(y, batch_size, reg, X_val is not None, network_options)
-    history: History = {"loss": [], "train_accuracy": [], "val_accuracy": []}
-    run = _Run(0, dict(params), optimizer.init(params), rng.bit_generator.state)
-    if resume is not None:
-        run, history = _resume(resume, run, settings, per_epoch, total, rng)
-
-    def loss_and_grad(run: _Run, rows: Array) -> tuple[float, dict[str, Array]]:
-        loss, grads = network.loss_and_grad(run.params, X[rows], y[rows], reg=reg, **network_options)
-        if not math.isfinite(loss):
-            raise NonFiniteError(f"the loss is {loss}")
-        return float(loss), grads
-
-    def measure(name: str, run: _Run, X: Array, y: Array) -> None:
-        history[name].append(accuracy(network, run.params, X, y, **network_options))
-
-    def save(run: _Run) -> None:
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, _to_tree(run, _until(run.iteration, history, per_epoch), settings))
-
-    start = run.iteration
-    ahead = run  # by an iteration: run itself only ever holds parameters whose loss is known to be finite
-    with _progress(start, total, per_epoch, progress) as report, np.errstate(over="ignore", invalid="ignore"):
-        try:
-            for i in range(start, total):
-                k = i % per_epoch
-                if k == 0 or i == start:
-                    order = rng.permutation(len(y))
-                rows = order[k * batch_size : (k + 1) * batch_size]
-                loss, grads = loss_and_grad(ahead, rows)
-                run = ahead
-                if i % every == 0:
-                    save(run)
-
-                updates, optimizer_state = optimizer.update(grads, run.optimizer_state, run.params)
-                rng_state = rng.bit_generator.state if k == per_epoch - 1 else run.rng_state
-                ahead = _Run(i + 1, apply_updates(run.params, updates), optimizer_state, rng_state)
-                history["loss"].append(loss)
-                if k == per_epoch - 1:
-                    measure("train_accuracy", ahead, X, y)
-                    if X_val is not None:
-                        measure("val_accuracy", ahead, X_val, y_val)
-                report(i + 1, history)
-            if ahead is not run:
-                loss_and_grad(ahead, rows)  # or the last update could blow up unseen
-                run = ahead
-            save(run)
-        except (NonFiniteError, KeyboardInterrupt) as error:
-            if ahead is run and isinstance(error, NonFiniteError):
-                raise  # nothing has been updated yet: what was given is at fault
-            save(run)
-            stopped = _stopped(error, run.iteration, total, ahead.optimizer_state)
-            stopped.params, stopped.history = run.params, _until(run.iteration, history, per_epoch)
-            raise stopped from error
-    return Fit(run.params, history)
+        check_entries("X_val", X_val)
+        measures["val_accuracy"] = lambda params: accuracy(network, params, X_val, y_val, **network_options)
+    return descend(
+        lambda params, rows: network.loss_and_grad(params, X[rows], y[rows], reg=reg, **network_options),
+        measures,
+        params,
+        rng,
+        plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every),
+        optimizer=optimizer,
+        settings=settings_of(y, batch_size, reg, measures, network_options),
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> float:
@@ -256,9 +204,112 @@ def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, 
     >>> accuracy(softmax_classifier, {"W1": np.eye(2), "b1": np.zeros(2)}, np.eye(2), np.array([0, 0]))
     0.5
     """
-    X, y = _check_examples("X", X, "y", y)
+    X, y = np.asarray(X), np.asarray(y)
+    check_examples(X, y)
+    return hits(network, params, X, y, **network_options) / len(y)
+
+
+def hits(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> int:
+    """Return how many of the examples the network puts in the right class."""
     parts = [slice(n, n + 1024) for n in range(0, len(y), 1024)]  # all at once would take N x H of memory
-    return float(sum(np.sum(network.predict(params, X[p], **network_options) == y[p]) for p in parts) / len(y))
+    return int(sum(np.sum(network.predict(params, X[p], **network_options) == y[p]) for p in parts))
+
+
+class Plan(NamedTuple):
+    """How long a run is, counted in iterations, each on a batch."""
+
+    examples: int
+    batch_size: int
+    per_epoch: int
+    total: int
+    #: from one save to the next
+    every: int
+
+
+def plan(
+    examples: int,
+    rng: np.random.Generator,
+    batch_size: int,
+    epochs: int | None,
+    iterations: int | None,
+    checkpoint_every: int | None,
+) -> Plan:
+    """Return the plan that these arguments of :func:`fit` make; raise unless they make one."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng expected a numpy.random.Generator, given {type(rng).__name__}")
+    batch_size = _check_count("batch_size", batch_size)
+    per_epoch = math.ceil(examples / batch_size)
+    if (epochs is None) == (iterations is None):
+        raise ValueError(f"expected epochs or iterations, given {'neither' if epochs is None else 'both'}")
+    total = _check_count("iterations", iterations) if epochs is None else _check_count("epochs", epochs) * per_epoch
+    every = per_epoch if checkpoint_every is None else _check_count("checkpoint_every", checkpoint_every)
+    return Plan(examples, batch_size, per_epoch, total, every)
+
+
+def descend(
+    loss_and_grad: Callable[[Mapping[str, Array], Array], tuple[Array, dict[str, Array]]],
+    measures: Mapping[str, Callable[[Mapping[str, Array]], float]],
+    params: Mapping[str, Array],
+    rng: np.random.Generator,
+    plan: Plan,
+    *,
+    optimizer: Optimizer,
+    settings: str,
+    checkpoint: str | os.PathLike[str] | None,
+    resume: str | os.PathLike[str] | None,
+    progress: bool,
+) -> Fit:
+    """Carry out a plan, wherever the examples are: ``loss_and_grad(params, rows)`` knows, and so do the measures."""
+    _, batch_size, per_epoch, total, every = plan
+    history: History = {"loss": [], "train_accuracy": [], "val_accuracy": []}
+    run = _Run(0, dict(params), optimizer.init(params), rng.bit_generator.state)
+    if resume is not None:
+        run, history = _resume(resume, run, settings, per_epoch, total, rng)
+
+    def checked(run: _Run, rows: Array) -> tuple[float, dict[str, Array]]:
+        loss, grads = loss_and_grad(run.params, rows)
+        if not math.isfinite(loss):
+            raise NonFiniteError(f"the loss is {loss}")
+        return float(loss), grads
+
+    def save(run: _Run) -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, _to_tree(run, _until(run.iteration, history, per_epoch), settings))
+
+    start = run.iteration
+    ahead = run  # by an iteration: run itself only ever holds parameters whose loss is known to be finite
+    with _progress(start, total, per_epoch, progress) as report, np.errstate(over="ignore", invalid="ignore"):
+        try:
+            for i in range(start, total):
+                k = i % per_epoch
+                if k == 0 or i == start:
+                    order = rng.permutation(plan.examples)
+                rows = order[k * batch_size : (k + 1) * batch_size]
+                loss, grads = checked(ahead, rows)
+                run = ahead
+                if i % every == 0:
+                    save(run)
+
+                updates, optimizer_state = optimizer.update(grads, run.optimizer_state, run.params)
+                rng_state = rng.bit_generator.state if k == per_epoch - 1 else run.rng_state
+                ahead = _Run(i + 1, apply_updates(run.params, updates), optimizer_state, rng_state)
+                history["loss"].append(loss)
+                if k == per_epoch - 1:
+                    for name, measure in measures.items():
+                        history[name].append(measure(ahead.params))
+                report(i + 1, history)
+            if ahead is not run:
+                checked(ahead, rows)  # or the last update could blow up unseen
+                run = ahead
+            save(run)
+        except (NonFiniteError, KeyboardInterrupt) as error:
+            if ahead is run and isinstance(error, NonFiniteError):
+                raise  # nothing has been updated yet: what was given is at fault
+            save(run)
+            stopped = _stopped(error, run.iteration, total, ahead.optimizer_state)
+            stopped.params, stopped.history = run.params, _until(run.iteration, history, per_epoch)
+            raise stopped from error
+    return Fit(run.params, history)
 
 
 class _Run(NamedTuple):
@@ -299,7 +350,9 @@ def _to_tree(run: _Run, history: History, settings: str) -> Tree:
     }
 
 
-def _settings(y: Array, batch_size: int, reg: float, validates: bool, network_options: Mapping[str, Any]) -> str:
+def settings_of(
+    y: Array, batch_size: int, reg: float, measures: Iterable[str], network_options: Mapping[str, Any]
+) -> str:
     """Return, as JSON, what a resumed run must share with the first one beside the layout of its state."""
     import json
     import zlib
@@ -310,7 +363,7 @@ def _settings(y: Array, batch_size: int, reg: float, validates: bool, network_op
             "checksum of y": zlib.crc32(y.astype(np.int64).tobytes()),  # other examples, as of another split
             "batch_size": batch_size,
             "reg": reg,
-            "validation": validates,
+            "validation": "val_accuracy" in measures,
             **network_options,
         },
         default=lambda option: getattr(option, "__name__", repr(option)),  # an activation may be a function
@@ -352,18 +405,28 @@ def _check_same(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {there} there, {here} here")
 
 
-def _check_examples(X_name: str, X: Array, y_name: str, y: Array) -> tuple[Array, Array]:
-    X, y = np.asarray(X), np.asarray(y)
+def check_examples(X: Array, y: Array, X_val: Array | None = None, y_val: Array | None = None) -> None:
+    """Raise unless shapes and dtypes are those of examples with labels, to train on and to validate on."""
+    _check_pair("X", X, "y", y)
+    if (X_val is None) != (y_val is None):
+        raise ValueError(f"expected X_val and y_val or neither, given {'y_val' if X_val is None else 'X_val'} alone")
+    if X_val is not None:
+        _check_pair("X_val", X_val, "y_val", y_val)
+        if X_val.shape[1] != X.shape[1]:
+            raise ValueError(f"X_val expected as many columns as X {X.shape}, given {X_val.shape}")
+
+
+def _check_pair(X_name: str, X: Array, y_name: str, y: Array) -> None:
     if X.ndim != 2 or 0 in X.shape or y.shape != X.shape[:1]:
         raise ValueError(
             f"{X_name} and {y_name} expected shapes (N, D) and (N,), N and D at least 1, given {X.shape} and {y.shape}"
         )
     if y.dtype.kind not in "iu":
         raise TypeError(f"{y_name} expected integers, given dtype {y.dtype}")
-    return X, y
 
 
-def _check_entries(name: str, X: Array) -> None:
+def check_entries(name: str, X: Array) -> None:
+    """Raise :class:`NonFiniteError` unless all entries are finite."""
     if not (math.isfinite(X.max()) and math.isfinite(X.min())):  # both are NaN if any entry is
         n, d = np.argwhere(~np.isfinite(X))[0]
         raise NonFiniteError(f"{name} expected finite entries, given {name}[{n}, {d}] = {X[n, d]}")
