@@ -6,11 +6,13 @@ is its path in the tree: ``params/W1``, ``optimizer/velocity/W1``, ``history/los
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, TypeAlias
+from io import BufferedReader
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from handgrad.namespace import Array
+from handgrad.npz import read_npz
 from handgrad.replacing import replacing
 
 __all__ = ["Tree", "load_checkpoint", "load_params", "save_checkpoint", "save_params"]
@@ -20,6 +22,7 @@ Tree: TypeAlias = dict[str, Any]
 
 _FORMAT = "handgrad"  # the key under which a file says that it is ours, of which version, and of how many entries
 _VERSION = 1
+_DEPTH = 20  # of dicts in dicts: a run has two; without a bound a name of 64 KB would be thousands
 
 
 def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> None:
@@ -30,7 +33,8 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     path : str or path
         Where the file goes, in an existing directory; by custom its name ends in ``.npz``.
     tree : dict
-        Arrays, ints, floats and strings, and dicts of them, empty ones excepted. Keys are strings without ``"/"``.
+        Arrays, ints, floats and strings, and dicts of them, empty ones excepted, at most 20 deep. Keys are strings
+        without ``"/"``.
 
     Raises
     ------
@@ -61,6 +65,8 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
 def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
     """Return the tree that :func:`save_checkpoint` wrote to ``path``. No code in the file is ever run.
 
+    However it is made up, no more memory is taken than a small multiple of its size.
+
     Raises
     ------
     OSError
@@ -79,7 +85,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
     with open(path, "rb") as file:
         try:
             return _read(file)
-        except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise a dozen kinds of them
+        except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
             raise ValueError(f"{path} is not a checkpoint of handgrad, or is damaged: {error}") from error
 
 
@@ -149,6 +155,8 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np
         if not isinstance(key, str) or not key or "/" in key:
             raise ValueError(f"a checkpoint's keys are strings without '/', given {key!r}")
         if isinstance(value, Mapping):
+            if prefix.count("/") == _DEPTH:
+                raise ValueError(f"a checkpoint has dicts in dicts at most {_DEPTH} deep, given more at {prefix}{key}")
             yield from flatten(value, f"{prefix}{key}/")
             continue
         a = np.asarray(value)
@@ -157,14 +165,8 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np
         yield prefix + key, a
 
 
-def _read(file: BinaryIO) -> Tree:
-    import zipfile  # here, as it would be a good part of what importing handgrad costs
-
-    with zipfile.ZipFile(file) as archive:
-        if damaged := archive.testzip():  # NumPy reads no further than a header says, so may miss a bad checksum
-            raise ValueError(f"the checksum of {damaged} does not match")
-    file.seek(0)
-    arrays = dict(np.load(file, allow_pickle=False))
+def _read(file: BufferedReader) -> Tree:
+    arrays = read_npz(file)
     if _FORMAT not in arrays:
         raise ValueError(f"it has no entry {_FORMAT!r}")
     version, entries = arrays.pop(_FORMAT).tolist()
@@ -175,8 +177,12 @@ def _read(file: BinaryIO) -> Tree:
     tree: Tree = {}
     for name, a in arrays.items():
         *folders, leaf = name.split("/")
+        if "" in (*folders, leaf) or len(folders) > _DEPTH:
+            raise ValueError(f"its entry {name[:80]!r} expected keys in at most {_DEPTH} dicts, one in the other")
         node = tree
         for folder in folders:
             node = node.setdefault(folder, {})
+        if leaf in node:
+            raise ValueError(f"its entry {name[:80]!r} is an array and a dict")
         node[leaf] = a if a.shape else a.item()
     return tree

@@ -5,6 +5,8 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.npz import read_npz
+
 __all__ = ["digits"]
 
 
@@ -17,6 +19,11 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         A row is an image, its pixels row by row, in [0, 1]: of a 4 × 4 square the share that is ink, in sixteenths.
     y : (1797,) array, int64
         Labels in [0, 10).
+
+    Raises
+    ------
+    OSError, ValueError
+        If the package's file is not there or is damaged.
 
     Examples
     --------
@@ -40,5 +47,13 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998,
     https://doi.org/10.24432/C50P49, the test set; CC BY 4.0.
     """
-    with np.load(os.path.join(os.path.dirname(__file__), "digits.npz"), allow_pickle=False) as file:
-        return file["images"].reshape(-1, 64) / 16.0, file["labels"].astype(np.int64)
+    path = os.path.join(os.path.dirname(__file__), "digits.npz")
+    with open(path, "rb") as file:
+        try:
+            arrays = read_npz(file)
+            images, labels = arrays["images"], arrays["labels"]
+            if (images.shape, labels.shape) != ((1797, 8, 8), (1797,)) or not images.dtype == labels.dtype == np.uint8:
+                raise ValueError(f"it expected uint8 (1797, 8, 8) and (1797,), found {images.shape} and {labels.shape}")
+        except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
+            raise ValueError(f"{path} is damaged; install handgrad anew: {error}") from error
+    return images.reshape(-1, 64) / 16.0, labels.astype(np.int64)
