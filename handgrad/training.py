@@ -386,8 +386,12 @@ def _resume(
         expected = _to_tree(fresh, {name: [0.0] * n for name, n in blank.items()}, settings)
         _check_same(_layout(tree), _layout(expected))
         _check_same(json.loads(tree["settings"]), json.loads(settings))
-        rng.bit_generator.state = json.loads(tree["rng"])
-    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        if not 0 <= (step := tree["optimizer"].get("step", i)) <= i:
+            raise ValueError(f"optimizer/step is {step}, expected one from 0 to {i}, its iteration")
+        rng_state = json.loads(tree["rng"])
+        _check_position(rng_state, fresh.rng_state)
+        rng.bit_generator.state = rng_state
+    except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"cannot resume from {path}: {error}") from error
     history = {name: values.tolist() for name, values in tree["history"].items()}
     return _Run(i, tree["params"], tree["optimizer"], rng.bit_generator.state), history
@@ -396,6 +400,16 @@ def _resume(
 def _layout(tree: Tree) -> dict[str, str]:
     """Return what each entry of a checkpoint is, without its values."""
     return {path: "text" if a.dtype.kind == "U" else f"{a.dtype} {a.shape}" for path, a in flatten(tree)}
+
+
+def _check_position(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raise if MT19937 or Philox would go on outside of the numbers they hold, which NumPy does not check."""
+    for position, length in (
+        (saved["state"].get("pos", 0), len(own["state"].get("key", ()))),
+        (saved.get("buffer_pos", 0), len(own.get("buffer", ()))),
+    ):
+        if not 0 <= position <= length:
+            raise ValueError(f"its generator is at number {position}, expected one from 0 to {length}")
 
 
 def _check_same(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 import io
 import itertools
+import json
 import re
 import sys
 from types import SimpleNamespace
@@ -331,11 +332,14 @@ def test_a_run_is_not_resumed_as_another(tmp_path, change, message):
         {"rng": "[]"},
         {"rng": np.ones(2)},
         {"rng": '{"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}, "has_uint32": 0, "uinteger": 0}'},
+        {"rng": "[" * 100_000},
+        {"rng": '{"bit_generator":' * 50_000},
+        {"settings": "[" * 100_000},
         {"settings": "[]"},
         {"settings": 1},
         {"more": 1},
     ],
-    ids=str,
+    ids=lambda tamper: str(tamper)[:40],
 )
 def test_a_tampered_run_is_refused(tmp_path, tamper):
     path = tmp_path / "run.npz"
@@ -344,6 +348,43 @@ def test_a_tampered_run_is_refused(tmp_path, tamper):
 
     with pytest.raises(ValueError, match=re.escape(f"cannot resume from {path}: ")):
         train(resume=path)
+
+
+@pytest.mark.parametrize("step", [-1, 8, 2**62])
+def test_a_run_whose_optimiser_is_at_another_step_is_refused(tmp_path, step):
+    path = tmp_path / "run.npz"
+    train(iterations=7, checkpoint=path)
+    tree = load_checkpoint(path)
+    tree["optimizer"]["step"] = step
+    save_checkpoint(path, tree)
+
+    with pytest.raises(ValueError, match=re.escape(f"cannot resume from {path}: optimizer/step is {step}, expected")):
+        train(resume=path)
+
+
+@pytest.mark.parametrize(
+    ("generator", "place", "length"),
+    [(np.random.MT19937, ("state", "pos"), 624), (np.random.Philox, ("buffer_pos",), 4)],
+)
+def test_no_generator_is_made_to_read_outside_of_its_numbers(tmp_path, generator, place, length):
+    """NumPy sets any position, and the process crashes on the next number."""
+    path = tmp_path / "run.npz"
+    train(iterations=7, checkpoint=path, rng=np.random.Generator(generator(3)))
+    tree = load_checkpoint(path)
+
+    for position in (-1, -(10**9), length + 1, 10**9):
+        state = json.loads(tree["rng"])
+        *outer, last = place
+        inner = state
+        for key in outer:
+            inner = inner[key]
+        inner[last] = position
+        save_checkpoint(path, tree | {"rng": json.dumps(state)})
+
+        with pytest.raises(
+            ValueError, match=rf"its generator is at number {position}, expected one from 0 to {length}"
+        ):
+            train(rng=np.random.Generator(generator(3)), resume=path)
 
 
 def test_saved_parameters_are_not_a_run(tmp_path):
