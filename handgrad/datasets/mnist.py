@@ -12,6 +12,7 @@ __all__ = ["mnist", "read_idx"]
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # as the format numbers them
 _DEFLATE_RATIO = 1032  # bytes out of one, at most: https://zlib.net/zlib_tech.html
+_MOST = 2**30  # bytes out of a packed file: 22 times MNIST; a packed file of 10 MB can unpack to ten times as much
 
 
 def mnist(
@@ -72,7 +73,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     OSError
         If the file is not there or cannot be read.
     ValueError
-        If it is damaged, is something else, or holds fewer or more bytes than its header says.
+        If it is damaged, is something else, holds fewer or more bytes than its header says, or is compressed and
+        holds more than 2³⁰: unpack it first.
 
     Examples
     --------
@@ -102,7 +104,7 @@ def _parse(file: BufferedReader) -> NDArray[Any]:
     if file.peek(2)[:2] == b"\x1f\x8b":  # not by name: browsers unpack a file and leave it its .gz
         import gzip  # here, as it would be a good part of what importing handgrad costs
 
-        stream, size = gzip.GzipFile(fileobj=file), _DEFLATE_RATIO * size
+        stream, size = gzip.GzipFile(fileobj=file), min(_DEFLATE_RATIO * size, _MOST)
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         raise ValueError(f"it expected to begin with 00 00, a dtype and a number of dimensions, found {magic.hex(' ')}")

@@ -4,6 +4,8 @@ from typing import Any
 
 __all__ = ["unpickle"]
 
+#: So many instructions are followed: a batch of CIFAR-10 has some 30,000, and one byte can make an object of a hundred.
+_MOST = 10**6
 _NAMES = {  # all that the pickle of a NumPy array refers to
     "_codecs.encode",
     "numpy.core.multiarray._reconstruct",
@@ -26,6 +28,8 @@ def unpickle(content: bytes) -> Any:
     - bytes are text, decoded as Latin-1, as Python 2 took the one for the other;
     - tuples are lists.
 
+    Time and memory are in proportion to the size of the content, beside what a million instructions take.
+
     Parameters
     ----------
     content : bytes
@@ -33,7 +37,8 @@ def unpickle(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it has an instruction or refers to a name that an array does not need, or goes on after its end.
+        If it has an instruction or refers to a name that an array does not need, more than a million instructions, or
+        a key that is not text, or goes on after its end.
     Exception
         Of other kinds, if it is not a pickle or is damaged.
 
@@ -58,7 +63,9 @@ def unpickle(content: bytes) -> Any:
     memo: dict[Any, Any] = {}
     items: list[Any] = []
     argument: Any
-    for opcode, argument, position in genops(content):
+    for count, (opcode, argument, position) in enumerate(genops(content)):
+        if count == _MOST:
+            raise ValueError(f"it has more than {_MOST} instructions")
         if opcode.name in ("TUPLE", "APPENDS", "SETITEMS"):
             at = marks.pop()
             items, stack[at:] = stack[at:], []
@@ -94,9 +101,9 @@ def unpickle(content: bytes) -> Any:
             case "SETITEM":
                 key, value = stack[-2:]
                 del stack[-2:]
-                stack[-1][key] = value
+                stack[-1][_text(key)] = value
             case "SETITEMS":
-                stack[-1].update(zip(items[::2], items[1::2]))
+                stack[-1].update(zip(map(_text, items[::2]), items[1::2]))
             case "BINPUT" | "LONG_BINPUT":
                 memo[argument] = stack[-1]
             case "MEMOIZE":
@@ -120,6 +127,12 @@ def unpickle(content: bytes) -> Any:
             case name:
                 raise ValueError(f"it has the instruction {name}, expected only dicts, lists and NumPy arrays")
     return stack.pop()
+
+
+def _text(key: Any) -> str:
+    if not isinstance(key, str):  # integers can be chosen so that their hashes collide, which takes hours
+        raise ValueError(f"it has a key of type {type(key).__name__}, expected text")
+    return key
 
 
 def _admitted(name: str) -> str:
