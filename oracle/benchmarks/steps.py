@@ -1,6 +1,5 @@
 """The two-layer network's loss and gradient in one program after another, all for the same problem."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from handgrad import graph, init_params, two_layer
 from oracle import twins
 
-__all__ = ["PROGRAMS", "SHAPES", "Problem", "Shape", "Step", "installed", "problem"]
+__all__ = ["PROGRAMS", "SHAPES", "Problem", "Shape", "Step", "problem"]
 
 #: N, D, H, C: examples, inputs, hidden units, classes.
 Shape: TypeAlias = tuple[int, int, int, int]
@@ -104,14 +103,24 @@ def textbook(of: Problem) -> Step:
 
 def by_jax(of: Problem) -> Step:
     """Return ``jax.jit(jax.value_and_grad(loss))`` of the textbook's loss."""
-    step = jax.jit(jax.value_and_grad(twins.NETWORKS["two_layer"].loss))
-    params, X, y = jax.device_put((of.params, of.X, of.y))
+    return compiled(jax.value_and_grad(twins.NETWORKS["two_layer"].loss), of.params, of.X, of.y, of.reg)
 
-    def finished() -> tuple[Any, Mapping[str, Any]]:
-        loss, grads = step(params, X, y, of.reg)
-        for a in (loss, *grads.values()):
+
+def by_hand_in_jax(of: Problem) -> Step:
+    """Return handgrad's lines on JAX's arrays, compiled."""
+    return compiled(two_layer.loss_and_grad, of.params, of.X, of.y, of.reg)
+
+
+def compiled(f: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """Return ``jax.jit(f)`` of these arguments; a call ends when all of it is computed."""
+    step = jax.jit(f)
+    args = jax.device_put(args)
+
+    def finished() -> Any:
+        found = step(*args)
+        for a in jax.tree.leaves(found):
             a.block_until_ready()
-        return loss, grads
+        return found
 
     return finished
 
@@ -171,20 +180,15 @@ def by_mygrad(of: Problem) -> Step:
     return step
 
 
-#: By name; which of the peers are there depends on what is installed.
+#: By name.
 PROGRAMS: dict[str, Callable[[Problem], Callable[[], Any]]] = {
     "handgrad": by_hand,
     "products": products,
     "textbook": textbook,
     "graph": by_graph,
     "jax": by_jax,
+    "hand in jax": by_hand_in_jax,
     "torch": by_torch,
     "autograd": by_autograd,
     "mygrad": by_mygrad,
 }
-
-
-def installed() -> list[str]:
-    """Return the names of those programs that can be run here."""
-    ours = {"handgrad", "products", "textbook", "graph"}
-    return [name for name in PROGRAMS if name in ours or importlib.util.find_spec(name)]
