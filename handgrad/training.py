@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -206,13 +207,13 @@ def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, 
     """
     X, y = np.asarray(X), np.asarray(y)
     check_examples(X, y)
-    return hits(network, params, X, y, **network_options) / len(y)
+    return hits(partial(network.predict, **network_options), params, X, y) / len(y)
 
 
-def hits(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> int:
-    """Return how many of the examples the network puts in the right class."""
+def hits(predict: Callable[..., Array], params: Mapping[str, Array], X: Array, y: Array) -> int:
+    """Return how many of the examples are put in the right class."""
     parts = [slice(n, n + 1024) for n in range(0, len(y), 1024)]  # all at once would take N x H of memory
-    return int(sum(np.sum(network.predict(params, X[p], **network_options) == y[p]) for p in parts))
+    return int(sum(np.sum(predict(params, X[p]) == y[p]) for p in parts))
 
 
 class Plan(NamedTuple):

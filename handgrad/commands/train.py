@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ examples:
 
   python -m handgrad train --data cifar10 --path ~/cifar-10-batches-py --learning-rate 0.01 --checkpoint run.npz
       may be stopped with Ctrl-C; the same line with --resume goes on from there
+
+  python -m handgrad train --workers 2
+      the same run on two processes of this machine; --scheduler tcp://10.0.0.1:8786 takes those of a Dask cluster
 """
 
 
@@ -69,6 +73,9 @@ def add(commands: Any) -> None:
             name, type=kind, default=default, metavar=name[2].upper(), help=f"{meaning} (default: {default})"
         )
     descent.add_argument("--nesterov", action="store_true", help="momentum in Nesterov's form")
+    cluster = train.add_argument_group("cluster, for what takes long: needs Dask").add_mutually_exclusive_group()
+    cluster.add_argument("--workers", type=int, metavar="N", help="train on so many processes of this machine")
+    cluster.add_argument("--scheduler", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     files = train.add_argument_group("files")
     files.add_argument(
         "--save", metavar="FILE", help="write the parameters here; they take pixels unscaled, as the data has them"
@@ -85,6 +92,9 @@ def _run(args: argparse.Namespace) -> None:
         raise ValueError(f"{args.checkpoint} is there already: go on from it with --resume, or delete it")
     if args.save and not os.access(os.path.dirname(os.path.abspath(args.save)), os.W_OK):
         raise ValueError(f"--save expected a file in a directory that can be written to, given {args.save}")
+    on_cluster = args.workers is not None or args.scheduler is not None
+    if on_cluster:
+        import handgrad.dask  # noqa: F401  before the data is read, in case there is no Dask
     rng = np.random.default_rng(args.seed)
     X, y, X_test, y_test = _examples(args, rng)
     X, X_test, mean, scale = _standardise(X, X_test, np.dtype(args.dtype))
@@ -96,7 +106,7 @@ def _run(args: argparse.Namespace) -> None:
     network = f"{'-'.join(map(str, sizes))} {args.activation if args.hidden else 'linear'} network in {args.dtype}"
     print(f"{args.data}: {len(y)} examples to train on, {len(y_test)} to test on; {network}", flush=True)
     start = time.perf_counter()
-    trained = fit(
+    trained = (partial(_fit_on_cluster, args) if on_cluster else fit)(
         mlp,
         params,
         X,
@@ -119,6 +129,22 @@ def _run(args: argparse.Namespace) -> None:
     if args.save:
         save_params(args.save, _for_raw_pixels(trained.params, mean, scale))
         print(f"parameters saved to {args.save}")
+
+
+def _fit_on_cluster(args: argparse.Namespace, *given: Any, X_val: Array, y_val: Array, **settings: Any) -> Fit:
+    """Do what ``fit`` does, with as many chunks of the examples as can be worked on at once."""
+    import dask
+    import dask.array as da
+
+    import handgrad.dask
+
+    with handgrad.dask.connect(args.scheduler, workers=args.workers) as at:
+        at_once = os.cpu_count() or 1 if isinstance(at, str) else sum(at.nthreads().values())
+        network, params, *examples = *given, X_val, y_val
+        X, y, X_val, y_val = (da.from_array(a, chunks=(math.ceil(len(a) / at_once), *a.shape[1:])) for a in examples)
+        # that examples read by this process are much to send to others is no news
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+            return handgrad.dask.fit(network, params, X, y, X_val=X_val, y_val=y_val, scheduler=at, **settings)
 
 
 def _examples(args: argparse.Namespace, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
