@@ -1,11 +1,25 @@
 """Which array library the arguments belong to, so that each rule is written once for all of them."""
 
+import functools
 import types
 from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["NUMPY", "Array", "gather", "namespace", "scatter_add"]
+__all__ = [
+    "NUMPY",
+    "Array",
+    "arange",
+    "device",
+    "gather",
+    "library",
+    "name_of",
+    "namespace",
+    "plainly",
+    "require_alike",
+    "scatter_add",
+    "zeros",
+]
 
 #: An array of any library that follows the Python array API standard, which defines no type to name it by.
 Array: TypeAlias = Any
@@ -58,18 +72,20 @@ def namespace(*arrays: Array) -> Any:
     ----------
     *arrays
         Real floating arrays of one library: NumPy's, or any that answers ``__array_namespace__`` (JAX's,
-        also under ``jax.jit``; CuPy's; array-api-strict's).
+        also under ``jax.jit``; array-api-strict's), or PyTorch's or CuPy's by way of array-api-compat.
 
     Returns
     -------
     module
-        :data:`NUMPY` for NumPy arrays, else what ``__array_namespace__()`` returns.
+        :data:`NUMPY` for NumPy arrays, else what ``__array_namespace__()`` or array-api-compat returns.
 
     Raises
     ------
     TypeError
         If an argument is no array, is not of a real floating dtype (a gradient with respect to integers
         does not exist), or belongs to another library than the first.
+    ImportError
+        If an array is PyTorch's or CuPy's and array-api-compat, the extra ``arrays``, is missing.
 
     Examples
     --------
@@ -85,29 +101,93 @@ def namespace(*arrays: Array) -> Any:
 
 
 def _general_namespace(arrays: tuple[Array, ...]) -> Any:
-    found: dict[str, Any] = {}
+    xp = library(arrays[0])
     for a in arrays:
-        if isinstance(a, _NUMPYS):
-            xp: Any = NUMPY
-        elif hasattr(a, "__array_namespace__"):
-            xp = a.__array_namespace__()
-        else:
-            raise TypeError(f"expected an array, given {type(a).__name__}")
-        if not xp.isdtype(a.dtype, "real floating"):
+        if not (other := library(a)).isdtype(a.dtype, "real floating"):
             raise TypeError(f"expected a real floating array, given dtype {a.dtype}")
-        found[xp.__name__] = xp
-    if len(found) > 1:
-        raise TypeError(f"expected arrays of one library, given {' and '.join(sorted(found))}")
-    return next(iter(found.values()))
+        if other is not xp:
+            given = " and ".join(sorted({name_of(library(a)) for a in arrays}))
+            raise TypeError(f"expected arrays of one library, given {given}")
+    return xp
+
+
+def library(a: Array) -> Any:
+    """Return the namespace of an array of whatever dtype; raise if it is none."""
+    if isinstance(a, _NUMPYS):
+        return NUMPY
+    kind: Any = type(a)
+    if _goes_by_compat(kind):
+        return _compat(kind).array_namespace(a)
+    if hasattr(a, "__array_namespace__"):
+        return a.__array_namespace__()
+    raise TypeError(f"expected an array, given {type(a).__name__}")
+
+
+def require_alike(what: str, a: Array, xp: Any, whose: str) -> Any:
+    """Return the namespace of an array; raise unless it is ``xp``, or what the Variables of ``xp`` hold."""
+    given, expected = plainly(library(a)), plainly(xp)
+    if given is not expected:
+        raise TypeError(f"{what} expected an array of {name_of(expected)} as {whose} are, given {name_of(given)}")
+    return given
+
+
+def plainly(xp: Any) -> Any:
+    """Return the library of the arrays that the graph's Variables hold; any other namespace as it is."""
+    return getattr(xp, "library_of_values", xp)
+
+
+@functools.cache
+def _goes_by_compat(kind: type) -> bool:
+    """Say whether arrays of a type are PyTorch's or CuPy's, whose own functions do not all keep to the standard."""
+    return any(base.__module__.partition(".")[0] in ("torch", "cupy") for base in kind.__mro__)
+
+
+def _compat(kind: type) -> Any:
+    try:
+        import array_api_compat
+    except ImportError:
+        raise ImportError(
+            f"arrays of {kind.__module__.partition('.')[0]} need array-api-compat: pip install 'handgrad[arrays]'"
+        ) from None
+    return array_api_compat
+
+
+def name_of(xp: Any) -> str:
+    """Return what a library is called by those who use it."""
+    name: str = xp.__name__
+    return name.removeprefix("array_api_compat.")
+
+
+def arange(n: int, like: Array) -> Array:
+    """Return 0, 1, …, n − 1 where ``like`` is."""
+    if isinstance(like, _NUMPYS):
+        return np.arange(n)
+    return library(like).arange(n, **device(like))
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """Return zeros of the dtype of ``like``, and where that is."""
+    if isinstance(like, _NUMPYS):
+        return np.zeros(shape, like.dtype)
+    return library(like).zeros(shape, dtype=like.dtype, **device(like))
+
+
+def device(like: Array) -> dict[str, Any]:
+    """Return the keyword by which a new array comes to be where ``like`` is; none for JAX, which moves it by itself."""
+    while hasattr(like, "parents"):  # a Variable of the computational graph's
+        like = like.value
+    return {} if isinstance(like, _NUMPYS) or hasattr(like, "at") else {"device": like.device}
 
 
 def gather(x: Array, index: Any) -> Array:
     """Return x[index]; in the standard, what a lone array of integers picks is called ``take``."""
     if isinstance(x, np.ndarray):
         return x[index]
-    xp = namespace(x)
+    xp = library(x)
     if getattr(index, "ndim", 0) == 1 and xp.isdtype(index.dtype, "integral"):
         return xp.take(x, index, axis=0)
+    if hasattr(x, "index_add"):  # PyTorch's
+        x, index = _forwards(x, index)
     return x[_in_full(index)]
 
 
@@ -137,18 +217,21 @@ def scatter_add(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     array([1., 0., 5., 0.])
     """
     xp = namespace(x)
-    if hasattr(xp, "scatter"):  # the computational graph's
+    if plainly(xp) is not xp:  # the computational graph's
         return xp.scatter(x, index=index, shape=shape)
-    z = xp.zeros(shape, dtype=x.dtype)
+    z = zeros(shape, x)
     if hasattr(z, "at"):  # JAX's
         return z.at[index].add(x)
+    if hasattr(z, "index_add"):  # PyTorch's
+        places = gather(arange(z.numel(), x).reshape(shape), index)
+        return z.reshape(-1).index_add(0, places.reshape(-1), x.reshape(-1)).reshape(shape)
     parts = index if isinstance(index, tuple) else (index,)
     lengths = [part.shape[0] for part in parts if getattr(part, "ndim", 0)]
     if not lengths and not any(isinstance(part, list) for part in parts):
         place = _in_full(tuple(part for part in parts if part is not None))
         z[place] = xp.reshape(x, z[place].shape)  # no place is met twice
-    elif xp is NUMPY:
-        np.add.at(z, index, x)
+    elif hasattr(xp.add, "at"):  # NumPy's and CuPy's
+        xp.add.at(z, index, x)
     else:
         for k in range(lengths[0]):
             z[_in_full(tuple(int(part[k]) if hasattr(part, "ndim") else part for part in parts))] += x[k, ...]
@@ -160,3 +243,27 @@ def _in_full(index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     named = any(part is ... or getattr(part, "ndim", 0) for part in parts)
     return index if named else (*parts, ...)
+
+
+def _forwards(x: Array, index: Any) -> tuple[Array, Any]:
+    """Return x and the index with slices that go backwards turned round in both: PyTorch knows none."""
+    parts = list(index if isinstance(index, tuple) else (index,))
+    lengths = [_axes_of(part) for part in parts]
+    axis = 0
+    for i, part in enumerate(parts):
+        if part is ...:
+            axis = x.ndim - sum(lengths[i + 1 :])
+        elif isinstance(part, slice) and (part.step or 1) < 0:
+            n = x.shape[axis]
+            places = range(*part.indices(n))
+            start = n - 1 - places.start
+            x, parts[i] = x.flip(axis), slice(start, start - len(places) * places.step, -places.step)
+        axis += lengths[i]
+    return x, tuple(parts) if isinstance(index, tuple) else parts[0]
+
+
+def _axes_of(part: Any) -> int:
+    """Return how many axes a part of an index is about."""
+    if part is None or part is ...:
+        return 0
+    return part.ndim if str(getattr(part, "dtype", "")).endswith("bool") else 1

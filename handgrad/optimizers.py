@@ -9,8 +9,8 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from handgrad.namespace import Array, namespace
-from handgrad.validation import check_like
+from handgrad.namespace import Array, library, namespace
+from handgrad.validation import check_like, number_in
 
 # fmt: off
 __all__ = [
@@ -334,7 +334,7 @@ def _adam(b1: float, b2: float, eps: float) -> "_Direction":
     def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
         mu = b1 * memory["mu"] + (1 - b1) * g
         nu = b2 * memory["nu"] + (1 - b2) * (g * g)
-        return mu / (1 - b1**t) / (_sqrt(nu / (1 - b2**t)) + eps), {"mu": mu, "nu": nu}
+        return mu / _rest(b1, t, mu) / (_sqrt(nu / _rest(b2, t, nu)) + eps), {"mu": mu, "nu": nu}
 
     return direction
 
@@ -356,7 +356,7 @@ def _optimizer(
         learning_rate = _check_learning_rate(learning_rate)
 
     def rate_at(step: int) -> float:
-        return _check_learning_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
+        return _check_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
 
     def init(params: Mapping[str, Array]) -> State:
         memory = {
@@ -382,7 +382,7 @@ def _optimizer(
             d, memory = direction(g, {what: state[what][name] for what in initial}, t)
             if weight_decay and (mask is None or mask[name]):
                 d = d + weight_decay * params[name]
-            updates[name] = -alpha * d
+            updates[name] = -(namespace(d).astype(alpha, d.dtype) if hasattr(alpha, "dtype") else alpha) * d
             for what, a in memory.items():
                 next_state[what][name] = a
         return updates, next_state
@@ -440,6 +440,24 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
 
 def _check_learning_rate(rate: Any) -> float:
     return _at_least_0("learning_rate", rate)
+
+
+def _check_rate(rate: Any) -> Any:
+    """Return what a schedule gave, checked; while ``jax.jit`` traces it has no value yet."""
+    if getattr(rate, "shape", None) != () or isinstance(rate, numbers.Real):
+        return _check_learning_rate(rate)
+    if not library(rate).isdtype(rate.dtype, ("integral", "real floating")):
+        raise TypeError(f"learning_rate expected a real number, given dtype {rate.dtype}")
+    number = number_in(rate)
+    return rate if number is None else _check_learning_rate(number)
+
+
+def _rest(b: float, t: Any, like: Array) -> Any:
+    """Return 1 − bᵗ; of a step that JAX counts in ``like``'s dtype, where bᵗ near 1 would cancel."""
+    if not hasattr(t, "at"):
+        return 1 - b**t
+    xp = namespace(like)
+    return -xp.expm1(xp.astype(t, like.dtype) * (math.log(b) if b else -math.inf))
 
 
 def _fraction(name: str, x: Any) -> float:

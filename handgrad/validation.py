@@ -10,31 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.namespace import NUMPY, Array, namespace
+from handgrad.namespace import NUMPY, Array, arange, library, namespace, require_alike
 
-__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg"]
+__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg", "number_in"]
 
 
 class NonFiniteError(ValueError):
     """An input holds an infinity or a NaN, or the loss overflowed."""
 
 
-def check_labels(y: Array, N: int, C: int, *, name: str = "y") -> None:
-    """Raise unless ``y`` is (N,) integers in [0, C), and N and C are at least 1."""
+def check_labels(y: Array, xp: Any, N: int, C: int, *, name: str = "y", whose: str = "the parameters") -> None:
+    """Raise unless ``y`` is (N,) integers in [0, C) in an array of the library xp, and N and C are at least 1."""
     if not hasattr(y, "dtype"):
         raise TypeError(f"{name} expected an array of integers, given {type(y).__name__}")
-    if isinstance(y, np.ndarray):
-        xp, is_integral = NUMPY, y.dtype.kind in "iu"
+    if xp is NUMPY and isinstance(y, np.ndarray):
+        is_integral = y.dtype.kind in "iu"
     else:
-        xp = y.__array_namespace__()
-        is_integral = xp.isdtype(y.dtype, "integral")
+        xp = require_alike(name, y, xp, whose)
+        if is_integral := xp.isdtype(y.dtype, "integral"):
+            y = xp.astype(y, arange(0, y).dtype, copy=False)  # PyTorch has no least entry of some dtypes
     if not is_integral:
         raise TypeError(f"{name} expected integers, given dtype {y.dtype}")
     if y.shape != (N,):
         raise ValueError(f"{name} expected shape ({N},), one label an example, given {y.shape}")
     if N == 0 or C == 0:
         raise ValueError(f"expected at least one example and one class, given N = {N}, C = {C}")
-    lowest, highest = _number(xp.min(y)), _number(xp.max(y))
+    lowest, highest = number_in(xp.min(y)), number_in(xp.max(y))
     if lowest is not None and highest is not None and (lowest < 0 or highest >= C):
         wrong = lowest if lowest < 0 else highest
         raise ValueError(f"{name} expected labels in [0, {C}), given {int(wrong)}")
@@ -46,7 +47,7 @@ def check_reg(reg: Any, dtype: Any = None) -> Any:
         not isinstance(reg, int | float | np.number) and getattr(reg, "shape", None) != ()
     ):
         raise TypeError(f"reg expected a real number, given {type(reg).__name__}")
-    number = _number(reg)
+    number = number_in(reg)
     if number is None:  # traced: its value cannot be known, its dtype can
         return namespace(reg).astype(reg, dtype)
     if not 0 <= number < math.inf:
@@ -99,6 +100,8 @@ def check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], what: s
         raise ValueError(f"{what} expected the parameters' keys {expected}, given {given}")
     for name, p in params.items():
         a = arrays[name]
+        if type(a) is not type(p):
+            require_alike(f"{what}: {name}", a, library(p), "the parameters")
         if a.shape != p.shape:
             raise ValueError(f"{what} expected shape {p.shape} for {name}, given {a.shape}")
         if a.dtype != p.dtype:
@@ -111,7 +114,7 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
     A witness is a number that cannot be finite unless X is. The sum of one column of z1 = X W1 + b1 will do: an
     infinity times any weight is an infinity or, at 0, a NaN. So X itself need not be read again.
     """
-    if all(n is None or math.isfinite(n) for n in (_number(witness), _number(loss))):
+    if all(n is None or math.isfinite(n) for n in (number_in(witness), number_in(loss))):
         return
     for name, a in {"X": X, **params}.items():
         xp = namespace(a)
@@ -120,29 +123,26 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
             at = np.unravel_index(int(xp.argmax(xp.astype(bad, xp.int8))), a.shape)
             index = ", ".join(map(str, at))
             raise NonFiniteError(f"{name} expected finite entries, given {name}[{index}] = {float(a[at])}")
-    if not math.isfinite(float(loss)):
-        raise NonFiniteError(f"the loss is {float(loss)} though all inputs are finite: it overflows {X.dtype}")
+    if not math.isfinite(number := number_in(loss) or 0.0):
+        raise NonFiniteError(f"the loss is {number} though all inputs are finite: it overflows {X.dtype}")
 
 
 def _real(X: Array, xp: Any, dtype: Any) -> Array:
     """Return X in ``dtype``: integers and booleans are data, complex numbers and objects are not."""
-    if isinstance(X, np.ndarray):
-        library, is_real = NUMPY, X.dtype.kind in "fiub"
-    elif hasattr(X, "__array_namespace__"):
-        library = X.__array_namespace__()
-        is_real = library.isdtype(X.dtype, ("bool", "integral", "real floating"))
-    else:
+    if not hasattr(X, "dtype"):
         raise TypeError(f"X expected an array, given {type(X).__name__}")
-    if library is not xp:
-        raise TypeError(f"X expected an array of {xp.__name__} as the parameters are, given {library.__name__}")
+    if xp is NUMPY and isinstance(X, np.ndarray):
+        is_real = X.dtype.kind in "fiub"
+    else:
+        is_real = require_alike("X", X, xp, "the parameters").isdtype(X.dtype, ("bool", "integral", "real floating"))
     if not is_real:
         raise TypeError(f"X expected real numbers, given dtype {X.dtype}")
     return X if X.dtype == dtype else xp.astype(X, dtype)
 
 
-def _number(x: Any) -> float | None:
+def number_in(x: Any) -> float | None:
     """Return the number in a 0-d array, or None while ``jax.jit`` traces: then it has none yet."""
     try:
-        return float(x)
+        return float(x.detach() if hasattr(x, "detach") else x)  # PyTorch warns of numbers that it differentiates
     except TypeError:
         return None

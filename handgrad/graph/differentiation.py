@@ -15,7 +15,7 @@ import numpy as np
 from handgrad.graph.naming import called
 from handgrad.graph.trees import map_leaves
 from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, device, namespace, require_alike, zeros
 from handgrad.rules import RULES
 
 __all__ = ["gradients", "leading_to", "pull_back", "seed", "sweep", "topological_order", "value_and_grad"]
@@ -236,11 +236,13 @@ def seed(output: Variable, cotangent: Any) -> Array:
             raise ValueError(
                 f"a gradient is that of a scalar, given {called(output)}: sum it, or give cotangent=, ∂J/∂output"
             )
-        cotangent = xp.ones((), dtype=output.dtype)
+        cotangent = xp.ones((), dtype=output.dtype, **device(output))
     elif np.shape(plain(cotangent)) != output.shape:
         raise ValueError(f"cotangent expected the output's shape {output.shape}, given {np.shape(plain(cotangent))}")
     else:
-        cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True)
+        if hasattr(cotangent, "dtype"):
+            require_alike("cotangent", cotangent, xp, "the Variables")
+        cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True, **device(output))
     return constant(cotangent, output.value) if isinstance(output.value, Variable) else cotangent
 
 
@@ -249,4 +251,4 @@ def _value_at(level: int, a: Any) -> Any:
 
 
 def _zeros(x: Variable) -> Array:
-    return namespace(plain(x)).zeros(x.shape, dtype=x.dtype)
+    return zeros(x.shape, plain(x))

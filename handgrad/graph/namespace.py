@@ -9,6 +9,7 @@ from typing import Any
 
 from handgrad import rules
 from handgrad.graph.variable import Variable, apply, plain
+from handgrad.namespace import name_of
 
 __all__ = ["namespace_over"]
 
@@ -43,13 +44,13 @@ class _Namespace:
     """Functions for Variables: rules where there is a derivative, else the library's own on the values."""
 
     def __init__(self, library: Any) -> None:
-        self._library = library
-        self.__name__ = f"handgrad.graph over {library.__name__}"
+        self.library_of_values = library
+        self.__name__ = f"handgrad.graph over {name_of(library)}"
 
     def __getattr__(self, name: str) -> Any:
         if name in _RULES:
             return lambda *args, **kwargs: self._apply(name, args, kwargs)
-        found = getattr(self._library, name)
+        found = getattr(self.library_of_values, name)
         if name in _CONSTANT:
             return lambda *args, **kwargs: found(*map(plain, args), **kwargs)
         if callable(found) and not isinstance(found, type):
@@ -59,19 +60,19 @@ class _Namespace:
     def _apply(self, name: str, args: Any, kwargs: Any) -> Any:
         """Apply a rule, or where no Variable has a part in it the library's function."""
         if not any(isinstance(a, Variable) for a in args):
-            return getattr(self._library, name)(*args, **kwargs)
+            return getattr(self.library_of_values, name)(*args, **kwargs)
         keywords = _KEYWORDS.get(name, [])
         kwargs = {**kwargs, **dict(zip(keywords, args[1:]))}
         return apply(_RULES[name], *(args[:1] if keywords else args), **kwargs)
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         if not (isinstance(x, Variable) or isinstance(y, Variable)):
-            return self._library.where(condition, x, y)
+            return self.library_of_values.where(condition, x, y)
         return apply(rules.where, x, y, condition=plain(condition))
 
     def take(self, x: Any, indices: Any, *, axis: int = 0) -> Any:
         if not isinstance(x, Variable):
-            return self._library.take(x, indices, axis=axis)
+            return self.library_of_values.take(x, indices, axis=axis)
         return apply(rules.getitem, x, index=(slice(None),) * axis + (indices,) if axis else indices)
 
     def vecdot(self, x: Any, y: Any) -> Any:
@@ -82,12 +83,12 @@ class _Namespace:
 
     def asarray(self, a: Any, *, dtype: Any = None, copy: bool | None = None) -> Any:
         if not isinstance(a, Variable):
-            return self._library.asarray(a, dtype=dtype, copy=copy)
+            return self.library_of_values.asarray(a, dtype=dtype, copy=copy)
         return apply(rules.identity, a) if copy else a
 
     def astype(self, a: Any, dtype: Any, **kwargs: Any) -> Any:
         if not isinstance(a, Variable):
-            return self._library.astype(a, dtype, **kwargs)
+            return self.library_of_values.astype(a, dtype, **kwargs)
         if a.dtype != dtype:
             raise TypeError(f"handgrad.graph has no rule for astype: a Variable of {a.dtype} stays so, not {dtype}")
         return a

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from handgrad import rules
-from handgrad.graph.variable import apply, plain
+from handgrad.graph.variable import Variable, apply, plain
+from handgrad.namespace import NUMPY, library
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -72,7 +73,8 @@ def std(a: Any, axis: Any = None, *, ddof: float = 0, correction: float = 0, kee
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    return apply(rules.where, x, y, condition=np.asarray(plain(condition)))
+    condition = plain(condition)
+    return apply(rules.where, x, y, condition=condition if hasattr(condition, "dtype") else np.asarray(condition))
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
@@ -89,11 +91,11 @@ def ravel(a: Any) -> Any:
 
 
 def squeeze(a: Any, axis: Any = None) -> Any:
-    return apply(rules.reshape, a, shape=np.squeeze(plain(a), axis).shape)
+    return apply(rules.reshape, a, shape=np.squeeze(_of_shape(a), axis).shape)
 
 
 def expand_dims(a: Any, axis: Any) -> Any:
-    return apply(rules.reshape, a, shape=np.expand_dims(plain(a), axis).shape)
+    return apply(rules.reshape, a, shape=np.expand_dims(_of_shape(a), axis).shape)
 
 
 def transpose(a: Any, axes: Any = None) -> Any:
@@ -125,6 +127,15 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
 } | {np.amax: max, np.amin: min}  # fmt: skip
 
 
+def _of_shape(a: Any) -> Any:
+    """Return NumPy's array of a's shape, which holds nothing."""
+    return np.broadcast_to(0, plain(a).shape)
+
+
+#: What other libraries call NumPy's functions.
+_IN_THE_STANDARD = {"rint": "round"}
+
+
 def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Return the ufunc of Variables and arrays, as a Variable if it has a derivative."""
     name = f"numpy.{ufunc.__name__}"
@@ -144,7 +155,10 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     if function in _FUNCTIONS:
         return _FUNCTIONS[function](*args, **kwargs)
     if function in _CONSTANT:
-        return function(*map(plain, args), **{key: plain(a) for key, a in kwargs.items()})
+        values, options = [plain(a) for a in args], {key: plain(a) for key, a in kwargs.items()}
+        xp = library(next(plain(a) for a in (*args, *kwargs.values()) if isinstance(a, Variable)))
+        name = _IN_THE_STANDARD.get(function.__name__, function.__name__)
+        return (function if xp is NUMPY else getattr(xp, name, function))(*values, **options)
     raise TypeError(
         f"handgrad.graph has no rule for numpy.{function.__name__}: write it with functions that have one, or write a "
         "rule of your own and use graph.apply(rule, x)"

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from handgrad import rules
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, device, library, namespace, require_alike
 from handgrad.rules import Rule
 
 __all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
@@ -260,7 +260,7 @@ class Variable:
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         from handgrad.graph.namespace import namespace_over
 
-        return namespace_over(plain(self).__array_namespace__())
+        return namespace_over(library(plain(self)))
 
 
 def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
@@ -339,8 +339,10 @@ def constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
     if isinstance(a, _NUMBERS) or (isinstance(a, _NUMPYS) and a.dtype.kind in "iub"):
         given = a if isinstance(a, np.ndarray) else None
-        library = namespace(plain(like))
-        number = leaf(library.asarray(a, dtype=like.dtype), like.level)
+        xp = library(plain(like))
+        if given is not None:
+            require_alike("the graph", given, xp, "its Variables")
+        number = leaf(xp.asarray(a, dtype=like.dtype, **device(like)), like.level)
         number.given, number.fingerprint = given, None if given is None else fingerprint(given)
         return number
     return leaf(a, like.level)

@@ -67,7 +67,7 @@ def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> Pa
 
 def backward(of: Pass, y: Array, weight: float) -> list[Array]:
     """Return dz of each layer, of the mean cross-entropy times a weight."""
-    check_labels(y, *of.scores.shape)
+    check_labels(y, of.xp, *of.scores.shape)
     _, L_backward = checked_softmax_cross_entropy(of.scores, y)
     (dz,) = L_backward(weight)
     found = [dz]

@@ -90,8 +90,8 @@ def loss(
     ``docs/derivations/mlp.md``.
     """
     names = parameter_names(params)
-    check_inputs(params, X, names)
-    check_labels(y, X.shape[0], params[names[-1]].shape[0])
+    xp, _ = check_inputs(params, X, names)
+    check_labels(y, xp, X.shape[0], params[names[-1]].shape[0])
     reg = check_reg(reg, params[names[-1]].dtype)
 
     s = scores(params, X, activation=activation)  # (N, C)
@@ -159,7 +159,7 @@ def loss_and_grad(
     given, names = X, parameter_names(params)
     xp, X = check_inputs(params, X, names, input_grad=input_grad)
     rules = rules_of(activation, params)
-    check_labels(y, X.shape[0], params[names[-1]].shape[0])
+    check_labels(y, xp, X.shape[0], params[names[-1]].shape[0])
     reg = check_reg(reg, params[names[-1]].dtype)
 
     s, layers, witness = _forward(params, X, rules)

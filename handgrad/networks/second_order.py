@@ -5,7 +5,7 @@ For networks of any depth. Derivation: ``docs/derivations/second_order.md``.
 
 from collections.abc import Iterator, Mapping
 
-from handgrad.namespace import Array
+from handgrad.namespace import Array, arange
 from handgrad.networks import layers
 from handgrad.networks.layers import Activation, Layer, Pass
 from handgrad.validation import check_labels, check_like
@@ -123,7 +123,7 @@ def gauss_newton_product(
     gradient descent, Neural Computation 14(7), 2002.
     """
     of = layers.forward(params, X, activation)
-    check_labels(y, *of.scores.shape)
+    check_labels(y, of.xp, *of.scores.shape)
     return _product(params, direction, of, reg, None)
 
 
@@ -165,7 +165,7 @@ def gauss_newton_diagonal(
     2020.
     """
     of = layers.forward(params, X, activation)
-    check_labels(y, *of.scores.shape)
+    check_labels(y, of.xp, *of.scores.shape)
     reg, N = layers.strength(reg, params), X.shape[0]
     found = {f"W{i}": reg + 0 * layer.W for i, layer in enumerate(of.layers, start=1)}
     found |= {f"b{i}": 0 * params[f"b{i}"] for i in range(1, len(of.layers) + 1)}
@@ -273,7 +273,7 @@ def _columns(of: Pass) -> Iterator[Array]:
     p, top = _softmax(of)
     others = xp.where(top, xp.sum(xp.where(top, 0, p), axis=1, keepdims=True), 1 - p)  # 1 − p, where p nears 1 too
     for k in range(C):
-        is_k = xp.arange(C)[None, :] == k
+        is_k = arange(C, of.scores)[None, :] == k
         yield xp.sqrt(p[:, k : k + 1]) * xp.where(is_k, others, -p)
 
 
@@ -281,7 +281,7 @@ def _softmax(of: Pass) -> tuple[Array, Array]:
     """Return the probabilities, and where the highest score of each row is."""
     xp, s = of.xp, of.scores
     e = xp.exp(s - xp.max(s, axis=1, keepdims=True))
-    top = xp.arange(s.shape[1])[None, :] == xp.argmax(s, axis=1)[:, None]
+    top = arange(s.shape[1], s)[None, :] == xp.argmax(s, axis=1)[:, None]
     return e / xp.sum(e, axis=1, keepdims=True), top
 
 

@@ -80,9 +80,9 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/softmax_classifier.md``.
     """
-    check_inputs(params, X, _NAMES)
+    xp, _ = check_inputs(params, X, _NAMES)
     W1, b1 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b1.shape[0])
+    check_labels(y, xp, X.shape[0], b1.shape[0])
     reg = check_reg(reg, b1.dtype)
 
     s = scores(params, X)  # (N, C)
@@ -141,7 +141,7 @@ def loss_and_grad(
     given = X
     xp, X = check_inputs(params, X, _NAMES, input_grad=input_grad)
     W1, b1 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b1.shape[0])
+    check_labels(y, xp, X.shape[0], b1.shape[0])
     reg = check_reg(reg, b1.dtype)
 
     # forward

@@ -87,9 +87,9 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/three_layer.md``.
     """
-    check_inputs(params, X, _NAMES)
+    xp, _ = check_inputs(params, X, _NAMES)
     W1, _, W2, _, W3, b3 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b3.shape[0])
+    check_labels(y, xp, X.shape[0], b3.shape[0])
     reg = check_reg(reg, b3.dtype)
 
     s = scores(params, X)  # (N, C)
@@ -148,7 +148,7 @@ def loss_and_grad(
     given = X
     xp, X = check_inputs(params, X, _NAMES, input_grad=input_grad)
     W1, b1, W2, b2, W3, b3 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b3.shape[0])
+    check_labels(y, xp, X.shape[0], b3.shape[0])
     reg = check_reg(reg, b3.dtype)
 
     # forward

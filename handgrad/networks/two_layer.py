@@ -84,9 +84,9 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     ----------
     ``docs/derivations/two_layer.md``.
     """
-    check_inputs(params, X, _NAMES)
+    xp, _ = check_inputs(params, X, _NAMES)
     W1, _, W2, b2 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b2.shape[0])
+    check_labels(y, xp, X.shape[0], b2.shape[0])
     reg = check_reg(reg, b2.dtype)
 
     s = scores(params, X)  # (N, C)
@@ -145,7 +145,7 @@ def loss_and_grad(
     given = X
     xp, X = check_inputs(params, X, _NAMES, input_grad=input_grad)
     W1, b1, W2, b2 = (params[name] for name in _NAMES)
-    check_labels(y, X.shape[0], b2.shape[0])
+    check_labels(y, xp, X.shape[0], b2.shape[0])
     reg = check_reg(reg, b2.dtype)
 
     # forward

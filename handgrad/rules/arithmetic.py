@@ -7,7 +7,7 @@ that is not needed.
 
 from collections.abc import Callable
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, namespace, require_alike
 from handgrad.rules.broadcasting import BOTH, Cotangents, operands, require_broadcast, unbroadcast
 from handgrad.rules.rule import Pullback
 
@@ -254,9 +254,12 @@ def where(x: Array, y: Array, *, condition: Array) -> tuple[Array, Callable[...,
     ``docs/derivations/where.md``.
     """
     xp = operands("where", x, y)
-    if not hasattr(condition, "dtype") or not xp.isdtype(condition.dtype, "bool"):
-        kind = getattr(condition, "dtype", type(condition).__name__)
-        raise TypeError(f"where expected a boolean condition, given {kind}")
+    if not hasattr(condition, "dtype"):
+        raise TypeError(f"where expected a boolean condition, given {type(condition).__name__}")
+    if type(condition) is not type(x):
+        require_alike("where: condition", condition, xp, "x and y")
+    if not xp.isdtype(condition.dtype, "bool"):
+        raise TypeError(f"where expected a boolean condition, given {condition.dtype}")
     for a in (x, y):
         require_broadcast("where", condition.shape, a.shape)
 

@@ -1,6 +1,6 @@
 """Losses over scores and labels. Derivation: ``docs/derivations/softmax_cross_entropy.md``."""
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, arange, namespace
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_labels
 
@@ -49,11 +49,11 @@ def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullb
     ----------
     ``docs/derivations/softmax_cross_entropy.md``.
     """
-    namespace(scores)
+    xp = namespace(scores)
     if scores.ndim != 2:
         raise ValueError(f"softmax_cross_entropy expected scores (N, C), given shape {scores.shape}")
     N, C = scores.shape
-    check_labels(labels, N, C, name="labels")
+    check_labels(labels, xp, N, C, name="labels", whose="the scores")
     return checked_softmax_cross_entropy(scores, labels)
 
 
@@ -61,13 +61,13 @@ def checked_softmax_cross_entropy(scores: Array, labels: Array) -> tuple[Array, 
     """Do what :func:`softmax_cross_entropy` does, for arguments that were checked before."""
     xp = namespace(scores)
     N, C = scores.shape
-    classes = xp.arange(C)
+    classes = arange(C, scores)
     labels = xp.astype(labels, classes.dtype, copy=False)
     is_label = labels[:, None] == classes  # (N, C)
 
     t = scores - xp.max(scores, axis=1, keepdims=True)  # (N, C), at most 0: no exponential overflows
     e = xp.exp(t)  # (N, C)
-    t_y = t[xp.arange(N), labels][:, None]  # (N, 1)
+    t_y = t[arange(N, scores), labels][:, None]  # (N, 1)
     e_y = xp.exp(t_y)  # (N, 1), exactly 1 where the label leads
     rest = xp.sum(xp.where(is_label, 0, e), axis=1, keepdims=True)  # (N, 1), Σ_{j≠y} e_j
     L = xp.sum(xp.log1p(rest + (e_y - 1)) - t_y) / N

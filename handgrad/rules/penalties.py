@@ -1,6 +1,6 @@
 """Penalties on the size of the weights. Derivation: ``docs/derivations/l2.md``."""
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, namespace, zeros
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_reg
 
@@ -54,7 +54,7 @@ def l2(W: Array, *, reg: float) -> tuple[Array, Pullback]:
 
 def half_squares(W: Array, reg: float) -> Array:
     """Return ½ reg Σ W², without an array of all the squares; with reg = 0 it is 0 even where W² overflows."""
-    xp = namespace(W)
     if isinstance(reg, float) and reg == 0:
-        return xp.zeros((), dtype=W.dtype)[()]
+        return zeros((), W)[()]
+    xp = namespace(W)
     return reg / 2 * xp.sum(xp.vecdot(W, W) if W.ndim else W * W)

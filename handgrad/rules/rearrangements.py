@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handgrad.namespace import Array, gather, namespace, scatter_add
+from handgrad.namespace import Array, gather, namespace, scatter_add, zeros
 from handgrad.rules.broadcasting import unbroadcast
 from handgrad.rules.rule import Pullback
 
@@ -184,7 +184,7 @@ def scatter(x: Array, *, index: Any, shape: Shape) -> tuple[Array, Pullback]:
     ``docs/derivations/scatter.md``.
     """
     xp = namespace(x)
-    expected = gather(xp.zeros(shape, dtype=x.dtype), index).shape
+    expected = gather(zeros(shape, x), index).shape
     if x.shape != expected:
         raise ValueError(f"scatter expected x of z[index]'s shape {tuple(expected)}, given {tuple(x.shape)}")
 

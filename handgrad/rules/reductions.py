@@ -3,7 +3,7 @@
 import math
 from typing import Any, TypeAlias
 
-from handgrad.namespace import Array, namespace
+from handgrad.namespace import Array, device, namespace
 from handgrad.rules.rule import Pullback
 
 __all__ = ["logsumexp", "max", "mean", "sum", "var"]
@@ -196,7 +196,8 @@ def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
 def _kept(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
     """Return dz with the axes of length 1, whether they were kept or not: so it broadcasts against x."""
     xp = namespace(x)
-    return xp.reshape(xp.asarray(dz, dtype=x.dtype), tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    dz = xp.asarray(dz, dtype=x.dtype, **({} if hasattr(dz, "dtype") else device(x)))
+    return xp.reshape(dz, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
 def _repeated(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
