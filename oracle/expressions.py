@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import handgrad
+from oracle.strategies import SEEDS
 
 __all__ = ["EXPRESSIONS", "SECOND_DERIVATIVES", "ExpressionProblem", "Step", "evaluate", "expression_problems"]
 
@@ -84,7 +85,7 @@ def expression_problems(draw: st.DrawFn, dtype: Any = None, *, second: bool = Fa
     dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
     sizes = draw(_SIZES)
     scale = draw(_SCALES)
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rng = np.random.default_rng(draw(SEEDS))
     growing = _Growing(rng)
     for _ in range(draw(st.integers(1, 3))):
         shape = tuple(n if draw(st.booleans()) else 1 for n in sizes)[draw(st.integers(0, 3)) :]

@@ -23,6 +23,7 @@ from oracle.signatures import Among, Operand, arguments_of, dimensions_of, keywo
 __all__ = [
     "ACTIVATIONS_OF_MLP",
     "DOMAINS",
+    "SEEDS",
     "NetworkProblem",
     "RuleProblem",
     "copied",
@@ -77,7 +78,9 @@ _FEATURES = (
 _DTYPES = st.sampled_from((np.float64, np.float32))
 _KINDS_OF_SIZES = st.sampled_from(("any", "equal", "distinct"))
 _KINDS_WITH_LARGE = st.sampled_from(("any", "equal", "distinct") * 2 + ("one large",))
-_SEEDS = st.integers(0, 2**32 - 1)
+# Four small numbers, not a large one: among large ones Hypothesis puts those that it finds in whatever modules are
+# loaded, and the same seed would draw something else in another process.
+SEEDS = st.tuples(*(st.sampled_from(range(n)) for n in (97, 98, 99, 100)))
 _STRENGTHS = st.sampled_from(_REGS)
 _NETWORK_SCALES = st.sampled_from(SCALES)
 _RULE_SCALES = st.sampled_from((*SCALES, "ten thousands", "tails"))
@@ -152,7 +155,7 @@ def rule_problems(draw: st.DrawFn, name: str, dtype: Any = None, *, large: bool 
     sizes = _sizes(draw, _dimensions(twin), large)
     scale = draw(_RULE_SCALES)
     layout = draw(_LAYOUTS)
-    rng = np.random.default_rng(draw(_SEEDS))
+    rng = np.random.default_rng(draw(SEEDS))
 
     def array(operand: Operand) -> NDArray[Any]:
         entries = _entries(rng, _shape(draw, operand, sizes), scale)
@@ -237,7 +240,7 @@ def network_problems(
     scale = draw(_NETWORK_SCALES)
     reg = float(dtype(draw(_STRENGTHS)))
     features = frozenset((scale, *map(draw, _EACH_FEATURE))) - {"none"}
-    rng = np.random.default_rng(draw(_SEEDS))
+    rng = np.random.default_rng(draw(SEEDS))
 
     params, X = _network(rng, N, widths, scale, features)
     y = _labels(rng, N, widths[-1], features)

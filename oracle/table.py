@@ -1,7 +1,8 @@
 """What the reader of a verification sees: one table, and the smallest problem that fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -24,26 +25,41 @@ class Row:
     overruled: int = 0
     seconds: float = 0.0
     worst: Comparison | None = None
-    #: What is wrong, on the smallest problem found, and that problem as code.
-    failure: tuple[str, Examination, str] | None = None
+    #: What is wrong on the smallest problem found: its dtype, in sentences, and that problem as code.
+    failure: tuple[str, tuple[str, ...], str] | None = None
 
     def add(self, problem: Problem, examination: Examination) -> None:
         """Count a problem in; after a failure, only smaller failures matter."""
         if examination.complaints:
-            self.failure = str(problem.dtype), examination, snippet(problem)
+            sentences = (*examination.complaints, *(f"  {said}" for said in examination.hearing))
+            self.failure = str(problem.dtype), sentences, snippet(problem)
         elif self.failure is None:
             self.problems += 1
             self.overruled += examination.overruled
             if self.worst is None or examination.worst.excess > self.worst.excess:
                 self.worst = examination.worst
 
-    def merge(self, other: "Row") -> None:
-        """Count in what another process found about the same."""
-        self.problems += other.problems
-        self.overruled += other.overruled
-        self.seconds = max(self.seconds, other.seconds)
-        self.failure = self.failure or other.failure
-        self.worst = max(filter(None, (self.worst, other.worst)), key=lambda c: c.excess, default=None)
+    def merged(self, other: "Row") -> "Row":
+        """Return what is known about the name from here and elsewhere."""
+        return Row(
+            self.name,
+            self.problems + other.problems,
+            self.overruled + other.overruled,
+            self.seconds + other.seconds,
+            max(filter(None, (self.worst, other.worst)), key=lambda c: c.excess, default=None),
+            min(filter(None, (self.failure, other.failure)), key=lambda f: len(f[2]), default=None),
+        )
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Row":
+        """Return the row that ``dataclasses.asdict`` made a record of, which has been JSON since."""
+        row = cls(**record)
+        if record["worst"]:
+            row.worst = Comparison(**{**record["worst"], "index": tuple(record["worst"]["index"])})
+        if record["failure"]:
+            dtype, sentences, code = record["failure"]
+            row.failure = dtype, tuple(sentences), code
+        return row
 
     @property
     def verdict(self) -> str:
@@ -70,9 +86,9 @@ def report(rows: Sequence[Row], console: Console, seconds: float) -> None:
     console.print(table)
     for row in rows:
         if row.failure:
-            dtype, examination, code = row.failure
+            dtype, sentences, code = row.failure
             console.print(f"\n[red bold]{row.name}[/] on the smallest problem found, {dtype}:")
-            for sentence in (*examination.complaints, *(f"  {said}" for said in examination.hearing)):
+            for sentence in sentences:
                 console.print(f"  {escape(sentence)}", highlight=False, soft_wrap=True)
             console.print(f"\n{code}\n", markup=False, highlight=False, soft_wrap=True)
     total = sum(row.problems for row in rows)

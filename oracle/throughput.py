@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from oracle import twins
-from oracle.campaign import processes
 from oracle.verification import search
+from oracle.workers import processes
 
 __all__ = ["measure"]
 

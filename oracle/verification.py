@@ -2,13 +2,16 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.database import ExampleDatabase, InMemoryExampleDatabase
+from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
@@ -19,7 +22,17 @@ from oracle.expressions import EXPRESSIONS, SECOND_DERIVATIVES, ExpressionProble
 from oracle.strategies import NetworkProblem, RuleProblem, network_problems, rule_problems
 from oracle.witnesses import complex_step, exact, jax_grad, loops
 
-__all__ = ["NAMES", "Examination", "Problem", "answers", "examine", "search", "training_run"]
+__all__ = [
+    "NAMES",
+    "Examination",
+    "Problem",
+    "answers",
+    "examine",
+    "key_of",
+    "replay",
+    "search",
+    "training_run",
+]
 
 #: All that can be verified.
 NAMES = (*handgrad.NETWORKS, *handgrad.RULES, EXPRESSIONS, SECOND_DERIVATIVES)
@@ -144,30 +157,73 @@ def _hear(problem: Problem, worst: Comparison, truth: Answers, expected: Answers
 
 
 def search(
-    name: str, *, problems: int, seed: int, dtype: Any = None, found: Callable[[Problem, Examination], None]
+    name: str,
+    *,
+    problems: int,
+    seed: int,
+    dtype: Any = None,
+    found: Callable[[Problem, Examination], None],
+    known: int = 0,
+    database: ExampleDatabase | None = None,
 ) -> None:
     """Draw problems for a rule or network and call ``found`` with each and what came out of it.
 
-    After the first one with a complaint, Hypothesis looks for smaller ones; the last one found is the smallest.
+    After the first one with a complaint, Hypothesis looks for smaller ones; the last one found is the smallest. Each is
+    kept in the database, if there is one. The first ``known`` problems, of which it is known that they are right, are
+    drawn and not examined.
     """
-    strategy = _strategy(name, dtype)
+    _run(name, problems, seed, dtype, found, known, database, (Phase.generate, Phase.shrink))
+
+
+def replay(
+    name: str, values: Iterable[bytes], *, dtype: Any = None, found: Callable[[Problem, Examination], None]
+) -> None:
+    """Draw the very problems that a database has kept, and call ``found`` with each and what comes out of it."""
+    for value in values:
+        database = InMemoryExampleDatabase()
+        database.save(key_of(name, dtype), value)
+        _run(name, 1, 0, dtype, found, 0, database, (Phase.reuse,))
+
+
+def key_of(name: str, dtype: Any = None) -> bytes:
+    """Return the key under which a database keeps the failing problems of a rule or network."""
+    return f"{name}, {'both' if dtype is None else np.dtype(dtype)}".encode()
+
+
+def _run(
+    name: str,
+    problems: int,
+    seed: int,
+    dtype: Any,
+    found: Callable[[Problem, Examination], None],
+    known: int,
+    database: ExampleDatabase | None,
+    phases: Sequence[Phase],
+) -> None:
+    count = itertools.count(1)
 
     @hypothesis.seed(seed)
     @settings(
         max_examples=problems,
-        database=None,
+        database=database,
         deadline=None,
-        phases=(Phase.generate, Phase.shrink),
+        derandomize=False,
+        phases=phases,
+        report_multiple_bugs=False,  # the others are looked for as long as the clock says: never the same twice
         suppress_health_check=list(HealthCheck),
     )
-    @given(strategy)
+    @given(_strategy(name, dtype))
     def check(problem: Problem) -> None:
+        if next(count) <= known:
+            return
         examination = examine(problem)
         found(problem, examination)
         if examination.complaints:
             raise _Complaint
 
-    with contextlib.suppress(_Complaint):
+    # the key that is Hypothesis's own is the same for all names
+    check._hypothesis_internal_database_key = key_of(name, dtype)  # type: ignore[attr-defined]
+    with contextlib.suppress(_Complaint, Flaky):  # what fails only at times has been told like the rest
         check()
 
 

@@ -1,24 +1,24 @@
 """``python -m oracle verify``: every rule and network against jax.grad."""
 
 import argparse
-import math
 import os
 import secrets
-import time
+import sys
 from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from oracle.campaign import TRAINING, Share, run
+from oracle.campaign import TRAINING, Campaign, Plan
 from oracle.commands.options import positive
-from oracle.table import Row, report
+from oracle.database import FOLDER, Findings
+from oracle.table import report
 from oracle.verification import NAMES
-
-TRAINING_STEPS = 100
+from oracle.workers import run
 
 __all__ = ["add"]
+
+_PROBLEMS = 500
 
 
 def add(commands: Any) -> None:
@@ -29,54 +29,95 @@ def add(commands: Any) -> None:
         description="Draws problems and checks every rule and network against JAX, then expressions that are "
         "made up of rules, and the gradients along a "
         "training run on the digits. Prints one table; exits with 1, and the smallest failing problem, when anything "
-        "disagrees.",
-        epilog="example: python -m oracle verify --problems 2000 --only two_layer gelu --dtype float32",
+        "disagrees. Each failing problem is kept, and checked before all else the next time.",
+        epilog="example: python -m oracle verify --problems 20000 --resume campaign.json "
+        "--database redis://localhost:6379/0 (begun, or gone on with, as often as it takes)",
     )
-    verify.add_argument("--problems", type=positive, default=500, metavar="N", help="for each name (default: 500)")
+    verify.add_argument(
+        "--problems", type=positive, metavar="N", help=f"for each name (default: {_PROBLEMS}, or those of --resume)"
+    )
     verify.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of: {', '.join(NAMES)}")
     verify.add_argument("--seed", type=int, metavar="S", help="repeat the run that printed this seed")
     verify.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
     verify.add_argument(
         "--workers", type=positive, default=os.cpu_count(), metavar="N", help="processes (default: one for each core)"
     )
-    verify.set_defaults(run=_run)
+    verify.add_argument(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="check on the workers of this Dask cluster instead (extra dask: pip install 'handgrad[dask]')",
+    )
+    verify.add_argument(
+        "--resume", metavar="FILE", help="write down in FILE what is done, and go on from there if it is there"
+    )
+    verify.add_argument(
+        "--database",
+        default=FOLDER,
+        metavar="PLACE",
+        help="where failing problems are kept: a folder, or redis://HOST:PORT/NUMBER, where other machines find them "
+        f"(extra redis: pip install 'handgrad[redis]'; default: {FOLDER})",
+    )
+    verify.set_defaults(run=_run, refuse=verify.error)
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        findings = Findings(options.database)
+        findings.connect()
+        campaign = Campaign(_plan(options), findings, options.resume)
+    except (ImportError, OSError, ValueError) as error:
+        options.refuse(str(error))
     console = Console()
-    seed = secrets.randbits(32) if options.seed is None else options.seed
-    dtype = None if options.dtype is None else np.dtype(options.dtype).type
-    names = options.only or NAMES
-    rows = [Row(name) for name in names]
-    if options.only is None:
-        rows.append(Row(TRAINING))
-    console.print(f"seed {seed}", style="dim")
-
-    chunks = options.workers if len(rows) == 1 else 1  # a single name is shared out among the workers
-    shares = [
-        Share(
-            row.name, TRAINING_STEPS if row.name == TRAINING else math.ceil(options.problems / chunks), seed + i, dtype
-        )
-        for row in rows
-        for i in range(chunks)
-    ]
-    parts = [Row(share.name) for share in shares]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    started, status = time.perf_counter(), 0
+    console.print(f"seed {campaign.plan.seed}", style="dim")
+    status = 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks = [progress.add_task(share.name, total=share.problems, visible=False) for share in shares]
+        rows = campaign.rows
+        every = progress.add_task("all", total=sum(map(campaign.plan.total, campaign.plan.names)))
+        tasks = [progress.add_task(row.name, total=campaign.plan.total(row.name), visible=False) for row in rows]
 
-        def update(i: int, row: Row) -> None:
-            parts[i] = row
-            progress.update(tasks[i], completed=row.problems, visible=row.problems < shares[i].problems)
+        def show() -> None:
+            rows = campaign.rows
+            progress.update(every, completed=sum(row.problems for row in rows))
+            for task, row in zip(tasks, rows):
+                visible = 0 < row.problems < campaign.plan.total(row.name) and not row.failure
+                progress.update(task, completed=row.problems, visible=visible)
 
         try:
-            run(shares, workers=min(options.workers, len(shares)), update=update)
+            if options.scheduler:
+                from oracle.cluster import run as run_on_cluster
+
+                run_on_cluster(campaign, options.scheduler, show=show)
+            else:
+                run(campaign, workers=options.workers, show=show)
         except KeyboardInterrupt:
             status = 130
-    for i, part in enumerate(parts):
-        rows[i // chunks].merge(part)
-    report(rows, console, time.perf_counter() - started)
+        except (ImportError, OSError) as error:
+            print(f"python -m oracle verify: error: {error}", file=sys.stderr)
+            status = 2
+    rows = campaign.rows
+    report(rows, console, campaign.seconds)
     if status:
         console.print("interrupted: the table shows what was checked until then", style="yellow")
+        if options.resume:
+            console.print(f"the same command goes on from {options.resume}", style="yellow")
+    if not findings.hand_over(campaign.keys):
+        console.print(f"no Redis answers at {options.database}: what failed is kept in {FOLDER}", style="yellow")
     return status or int(any(row.failure for row in rows))
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """Return what is asked for; what is not said is as it was in the campaign that goes on."""
+    begun = Campaign.plan_in(options.resume) if options.resume and os.path.exists(options.resume) else None
+    names = tuple(options.only or ()) or (begun.names if begun else (*NAMES, TRAINING))
+    problems = options.problems or (begun.problems if begun else _PROBLEMS)
+    seed = options.seed
+    if seed is None:
+        seed = begun.seed if begun else secrets.randbits(32)
+    return Plan(names, problems, seed, options.dtype or (begun.dtype if begun else None))

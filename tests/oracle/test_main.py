@@ -72,20 +72,17 @@ def test_interrupted_verify_prints_the_table_so_far(monkeypatch, capsys):
 INTERRUPTED = """
 import os, signal, sys, threading
 from oracle.__main__ import main
-from oracle.commands import verify
+from oracle.campaign import Campaign
 
-run, timers = verify.run, []
+told, timers = Campaign.told, []
 
-def interrupted(shares, *, workers, update):
-    def then(i, row):
-        update(i, row)
-        if row.problems and not timers:  # as soon as there is something to show, and at any time after
-            timers.append(threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)))
-            timers[0].start()
+def interrupted(campaign, share, row, *, finished=False):
+    told(campaign, share, row, finished=finished)
+    if row.problems and not timers:  # as soon as there is something to show, and at any time after
+        timers.append(threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)))
+        timers[0].start()
 
-    run(shares, workers=workers, update=then)
-
-verify.run = interrupted
+Campaign.told = interrupted
 sys.exit(main(["verify", "--only", "relu", "--problems", "1000000", "--workers", "2"]))
 """
 
