@@ -9,6 +9,7 @@ from handgrad.datasets.unpickling import unpickle
 
 __all__ = ["cifar10"]
 
+_MOST = 2**28  # bytes in a file: a batch has 31 MB, and a sparse file costs nobody but its reader
 _BATCHES = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 
 
@@ -69,6 +70,8 @@ def _find(path: str | os.PathLike[str]) -> list[str]:
 
 def _read(file: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     with open(file, "rb") as stream:
+        if (size := os.fstat(stream.fileno()).st_size) > _MOST:
+            raise ValueError(f"{file} expected 10,000 images in some 31 MB, found {size} bytes")
         content = stream.read()
     X, y = _from_binary(file, content) if file.endswith(".bin") else _from_pickle(file, content)
     if y.min() < 0 or y.max() > 9:
@@ -98,5 +101,7 @@ def _from_pickle(file: str, content: bytes) -> tuple[NDArray[np.uint8], NDArray[
             raise ValueError(f"expected {N} labels and {3072 * N} pixels, found {len(labels)} and {len(pixels)}")
         y = np.array(labels, np.int64)
     except Exception as error:  # what is no pickle breaks its reader in any way
-        raise ValueError(f"{file} is not a batch of CIFAR-10, or is damaged: {error}") from error
+        raise ValueError(
+            f"{file} is not a batch of CIFAR-10, or is damaged: {str(error) or type(error).__name__}"
+        ) from error
     return pixels.reshape((N, 3072), order="F" if order in ("F", True) else "C").copy(order="C"), y

@@ -53,7 +53,10 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             arrays = read_npz(file)
             images, labels = arrays["images"], arrays["labels"]
             if (images.shape, labels.shape) != ((1797, 8, 8), (1797,)) or not images.dtype == labels.dtype == np.uint8:
-                raise ValueError(f"it expected uint8 (1797, 8, 8) and (1797,), found {images.shape} and {labels.shape}")
+                found = " and ".join(f"{a.dtype} {a.shape}" for a in (images, labels))
+                raise ValueError(f"it expected uint8 (1797, 8, 8) and uint8 (1797,), found {found}")
         except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
-            raise ValueError(f"{path} is damaged; install handgrad anew: {error}") from error
+            raise ValueError(
+                f"{path} is damaged; install handgrad anew: {str(error) or type(error).__name__}"
+            ) from error
     return images.reshape(-1, 64) / 16.0, labels.astype(np.int64)

@@ -95,16 +95,19 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         try:
             return _parse(file)
         except Exception as error:  # a damaged file makes gzip and zlib raise several kinds of them
-            raise ValueError(f"{path} is not an idx file, or is damaged: {error}") from error
+            raise ValueError(
+                f"{path} is not an idx file, or is damaged: {str(error) or type(error).__name__}"
+            ) from error
 
 
 def _parse(file: BufferedReader) -> NDArray[Any]:
     stream: BufferedIOBase = file
-    size = os.fstat(file.fileno()).st_size
+    hint, size = "", os.fstat(file.fileno()).st_size
     if file.peek(2)[:2] == b"\x1f\x8b":  # not by name: browsers unpack a file and leave it its .gz
         import gzip  # here, as it would be a good part of what importing handgrad costs
 
         stream, size = gzip.GzipFile(fileobj=file), min(_DEFLATE_RATIO * size, _MOST)
+        hint = ": unpack the file first" * (size == _MOST)
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         raise ValueError(f"it expected to begin with 00 00, a dtype and a number of dimensions, found {magic.hex(' ')}")
@@ -115,7 +118,7 @@ def _parse(file: BufferedReader) -> NDArray[Any]:
     shape = tuple(np.frombuffer(lengths, ">u4").tolist())
     expected, most = math.prod(shape) * dtype.itemsize, size - 4 - 4 * ndim
     if expected > most:  # known before memory is taken for what a header only claims
-        raise ValueError(f"its shape {shape} of {dtype.name} expected {expected} bytes, found at most {most}")
+        raise ValueError(f"its shape {shape} of {dtype.name} expected {expected} bytes, found at most {most}{hint}")
     data = stream.read(expected + 1)
     if len(data) != expected:
         found = f"{'at least ' if len(data) > expected else ''}{len(data)}"

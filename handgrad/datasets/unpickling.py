@@ -4,8 +4,9 @@ from typing import Any
 
 __all__ = ["unpickle"]
 
-#: So many instructions are followed: a batch of CIFAR-10 has some 30,000, and one byte can make an object of a hundred.
-_MOST = 10**6
+#: So many instructions are followed. A batch of CIFAR-10 has 30,000, or 90,000 if Python 3 writes it in protocol 2; a
+#: byte that is one can make an object of a hundred.
+_MOST = 300_000
 _NAMES = {  # all that the pickle of a NumPy array refers to
     "_codecs.encode",
     "numpy.core.multiarray._reconstruct",
@@ -28,7 +29,7 @@ def unpickle(content: bytes) -> Any:
     - bytes are text, decoded as Latin-1, as Python 2 took the one for the other;
     - tuples are lists.
 
-    Time and memory are in proportion to the size of the content, beside what a million instructions take.
+    Time and memory are in proportion to the size of the content, beside what 300,000 instructions take.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ def unpickle(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it has an instruction or refers to a name that an array does not need, more than a million instructions, or
-        a key that is not text, or goes on after its end.
+        If it has an instruction or refers to a name that an array does not need, more than 300,000 instructions, or a
+        key that is not text, or goes on after its end.
     Exception
         Of other kinds, if it is not a pickle or is damaged.
 

@@ -1,4 +1,5 @@
 import contextlib
+import copyreg
 import os
 import pickle
 import re
@@ -74,6 +75,63 @@ def test_no_call_is_made_and_its_name_is_told(tmp_path, protocol, function):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os system", "posix system", "subprocess Popen", "builtins exec", "builtins eval", "builtins getattr",
+        "__builtin__ apply", "__builtin__ file", "copy_reg _reconstructor", "copyreg add_extension",
+        "copyreg __newobj__", "functools partial", "operator attrgetter", "operator methodcaller",
+        "importlib import_module", "types CodeType", "types FunctionType", "runpy _run_code", "pty spawn",
+        "timeit main", "code interact", "pickle loads", "_pickle loads", "numpy load", "numpy memmap",
+        "numpy fromfile", "numpy ndarray.__setstate__", "numpy dtype.__new__",
+        "numpy.testing._private.utils runstring", "numpy.testing runstring", "numpy.f2py.crackfortran getlincoef",
+        "numpy.f2py.crackfortran _eval_length", "numpy.f2py.diagnose run_command",
+        "numpy.distutils.exec_command _exec_command", "numpy.core.multiarray scalar",
+        "numpy._core.multiarray _reconstruct.__self__", "_codecs decode", "_codecs lookup",
+        "handgrad.checkpoints save_checkpoint", "numpy\0 ndarray", " ", "numpy.ndarray ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["GLOBAL", "STACK_GLOBAL", "STACK_GLOBAL from the memo", "INST"])
+def test_no_function_is_looked_up_by_any_instruction(form, name):
+    module, _, attribute = name.encode().partition(b" ")
+    texts = [b"\x8c" + bytes([len(text)]) + text for text in (module, attribute)]
+    content = {
+        "GLOBAL": b"c" + module + b"\n" + attribute + b"\n",
+        "STACK_GLOBAL": b"".join(texts) + b"\x93",
+        "STACK_GLOBAL from the memo": texts[1] + b"\x94" + texts[0] + b"\x94h\x00\x93",
+        "INST": b"(i" + module + b"\n" + attribute + b"\n",
+    }[form]
+
+    with pytest.raises(ValueError, match=r"it refers to '.*', expected only NumPy arrays|it has the instruction INST,"):
+        unpickle(b"\x80\x04" + content + b"K\x01\x85R.")
+
+
+@pytest.mark.parametrize(
+    ("instruction", "name"),
+    [
+        (b"(cnumpy\nndarray\no", "OBJ"),
+        (b"cnumpy\nndarray\nN\x85\x81", "NEWOBJ"),
+        (b"cnumpy\nndarray\nN\x85}\x92", "NEWOBJ_EX"),
+        (b"\x82\x01", "EXT1"),
+        (b"\x83\x01\x00", "EXT2"),
+        (b"\x84\x01\x00\x00\x00", "EXT4"),
+        (b"Pidentity\n", "PERSID"),
+        (b"NQ", "BINPERSID"),
+        (b"\x97", "NEXT_BUFFER"),
+        (b"N\x98", "READONLY_BUFFER"),
+        (b"]\x8f", "EMPTY_SET"),
+        (b"N0", "POP"),
+    ],
+)
+def test_instructions_that_make_objects_or_ask_outside_are_refused_by_name(instruction, name):
+    copyreg.add_extension("os", "system", 1)
+    try:
+        with pytest.raises(ValueError, match=f"it has the instruction {name}, expected only dicts, lists and NumPy"):
+            unpickle(b"\x80\x05" + instruction + b".")
+    finally:
+        copyreg.remove_extension("os", "system", 1)
+
+
 @protocols
 def test_a_command_for_the_shell_is_not_run(tmp_path, protocol):
     content = pickle.dumps(Call(os.system, f"touch {tmp_path / 'made'}"), protocol)
@@ -110,8 +168,29 @@ def test_memory_is_not_taken_for_what_is_only_claimed(instruction):
 
 def test_depth_is_no_danger():
     """Python's Unpickler crashes on a deep tuple that is a dict's key."""
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(ValueError, match="it has a key of type list, expected text"):
         unpickle(b"\x80\x02}N" + b"\x85" * 10**5 + b"Ns.")
+
+
+@pytest.mark.parametrize("content", [b"}K\x01K\x02s.", b"}(K\x01K\x02u.", b"}NNs.", b"}(X\1\0\0\0aNNNu."])
+def test_keys_are_text_as_the_hashes_of_integers_can_be_made_to_collide(content):
+    with pytest.raises(ValueError, match=r"it has a key of type (int|NoneType), expected text"):
+        unpickle(b"\x80\x02" + content)
+
+
+def test_a_batch_in_the_form_with_the_most_instructions_is_read():
+    """Protocol 2 as Python 3 writes it calls a function for each of the file's names."""
+    names = [b"%d.png" % n for n in range(10_000)]
+
+    assert unpickle(pickle.dumps({b"filenames": names, b"labels": [3] * 10_000}, 2)) == {
+        "filenames": as_text(names),
+        "labels": [3] * 10_000,
+    }
+
+
+def test_no_more_instructions_are_followed_than_a_batch_has():
+    with pytest.raises(ValueError, match="it has more than 300000 instructions"):
+        unpickle(b"\x80\x02" + b"]" * 300_000 + b".")
 
 
 @pytest.mark.parametrize(
