@@ -1,12 +1,13 @@
 """``python -m oracle check``: somebody's own gradient, and what is wrong with it."""
 
 import argparse
+import contextlib
 import importlib
-import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from oracle.commands.options import positive
@@ -19,8 +20,9 @@ def add(commands: Any) -> None:
     check = commands.add_parser(
         "check",
         help="check a gradient of your own, and be told what is wrong with it",
-        description="Checks a function (params, X, y, reg) -> (loss, grads) of yours and prints a verdict. Exits with "
-        "0 if it is right, 1 if it is wrong, and 2 if it could not be run.",
+        description="Checks a function (params, X, y, reg) -> (loss, grads) of yours and prints a verdict. It runs "
+        "your code, with all that you may do: check only what you would run. Exits with 0 if it is right, 1 if it is "
+        "wrong, and 2 if it could not be run.",
         epilog="example: python -m oracle check homework.py:loss_and_grad --against two_layer --html report.html",
     )
     check.add_argument("candidate", metavar="MODULE:FUNCTION", help="a module or a .py file, and the function in it")
@@ -74,22 +76,43 @@ def _load(text: str) -> Callable[..., Any]:
     if not place or not name:
         raise ValueError(f"expected MODULE:FUNCTION, given {text!r}")
     try:
-        if place.endswith(".py"):
-            path = Path(place)
-            if not path.is_file():
-                raise ImportError(f"there is no file {place}")
-            sys.path.insert(0, str(path.parent))
-            module = importlib.import_module(path.stem)
-        else:
-            sys.path.insert(0, "")
-            module = importlib.import_module(place)
+        found = _run_file(Path(place)) if place.endswith(".py") else _import(place)
     except ImportError:
         raise
     except Exception as error:  # whatever the user's module raises
         raise ImportError(f"{place} could not be imported: {type(error).__name__}: {error}") from error
-    found = module
     for part in name.split("."):
         if not hasattr(found, part):
             raise ImportError(f"{place} has no {name}")
         found = getattr(found, part)
-    return found  # type: ignore[return-value]
+    return found  # type: ignore[no-any-return]
+
+
+def _run_file(path: Path) -> Any:
+    """Return the module in that very file, whatever else has its name, and leave no ``__pycache__`` beside it."""
+    if not path.is_file():
+        raise ImportError(f"there is no file {path}")
+    module = ModuleType(path.stem)
+    module.__file__ = str(path.absolute())
+    known = sys.modules.setdefault(path.stem, module)  # where dataclasses look for it, and the files beside it
+    if known is not module and getattr(known, "__file__", None) == module.__file__:
+        return known  # FUNCTION and TRUTH are in the same file
+    with _last_on_the_path(path.parent):
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    return module
+
+
+def _import(name: str) -> Any:
+    with _last_on_the_path(Path()):
+        return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _last_on_the_path(folder: Path) -> Iterator[None]:
+    """Find what the user's code imports from beside it, and nothing else there: neither before others nor later on."""
+    sys.path.append(str(folder.absolute()))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # as the user's code may have changed it
+            sys.path.remove(str(folder.absolute()))

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from oracle.__main__ import main
+from oracle.commands import check
 
 HOMEWORK = """
 import numpy as np
@@ -105,16 +106,50 @@ def test_what_cannot_be_run_is_one_line_and_status_2(homework, tmp_path, capsys,
     assert len(error.splitlines()) == 1
 
 
-def test_the_command_itself(homework):
-    command = [sys.executable, "-m", "oracle", "check", homework("wrong"), "--against", "two_layer", "--examples", "30"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+def test_the_command_itself_imports_the_named_file_and_what_that_imports_and_nothing_else(tmp_path):
+    """With -P, as Python's -m would put the folder that it is run in before all others."""
+    for name in ("numpy", "jax", "json", "random", "handgrad", "oracle", "matplotlib", "latex2mathml", "torch", "cupy"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})")
+    (tmp_path / "layers.py").write_text("from handgrad import two_layer")
+    (tmp_path / "given.py").write_text(HOMEWORK.replace("from handgrad import", "from layers import"))
+    call = ["check", "given.py:wrong", "--against", "two_layer", "--examples", "10", "--html", "page.html"]
 
-    assert result.returncode == 1
+    command = [sys.executable, "-P", "-m", "oracle", *call]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+
+    assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stdout + result.stderr
+    assert (tmp_path / "page.html").exists()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_module_is_found_where_the_command_is_called_which_stays_off_the_path(tmp_path, monkeypatch):
+    name = f"mine_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text("def here():\n    return 'here'")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder not in ("", str(tmp_path))])
+    path = sys.path[:]
+
+    assert check._load(f"{name}:here")() == "here"
+    assert sys.path == path
+
+
+@pytest.mark.parametrize("name", ["json", "numpy", "handgrad"])
+def test_the_file_that_is_named_is_the_one_that_is_run_whatever_else_has_its_name(tmp_path, name):
+    (tmp_path / f"{name}.py").write_text("def here():\n    return 'here'")
+    known, path = sys.modules[name], sys.path[:]
+
+    assert check._load(f"{tmp_path / name}.py:here")() == "here"
+
+    assert sys.modules[name] is known
+    assert sys.path == path
+    assert [f.name for f in tmp_path.iterdir()] == [f"{name}.py"]
 
 
 def test_help_shows_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["check", "--help"])
 
-    assert "example: python -m oracle check homework.py:loss_and_grad" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "example: python -m oracle check homework.py:loss_and_grad" in shown
+    assert "It runs your code, with all that you may do: check only what you would run." in shown
