@@ -86,7 +86,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
         try:
             return _read(file)
         except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
-            raise ValueError(f"{path} is not a checkpoint of handgrad, or is damaged: {error}") from error
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{path} is not a checkpoint of handgrad, or is damaged: {reason}") from error
 
 
 def save_params(path: str | os.PathLike[str], params: Mapping[str, Array]) -> None:
