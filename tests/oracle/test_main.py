@@ -1,6 +1,5 @@
 """The command line: what is printed, and the exit status."""
 
-import json
 import re
 import subprocess
 import sys
@@ -124,40 +123,6 @@ def test_throughput_is_measured_beside_jax_jit():
 
     assert result.returncode == 0, result.stderr
     assert re.search(r"ratio: +\d", result.stdout)
-
-
-def test_bench_prints_ratios_and_writes_every_round(tmp_path, capsys):
-    file = tmp_path / "speed.json"
-
-    status = main(
-        ["bench", "--quick", "--only", "textbook", "--dtype", "float32", "--rounds", "1", "--json", str(file)]
-    )
-
-    out = capsys.readouterr().out
-    assert status == 0
-    assert re.search(r"^128, 784, 256, 10 +[\d.]+ [mµ]s +\d+\.\d\d$", out, re.MULTILINE)
-    steps = json.loads(file.read_text())["steps"]
-    assert [step["shape"] for step in steps] == [[5, 4, 10, 3], [128, 784, 256, 10]]
-    assert all(set(step["seconds"]) == {"handgrad", "textbook"} for step in steps)
-
-
-def test_interrupted_bench_prints_the_table_so_far(monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("oracle.commands.bench.problem", interrupted)
-
-    assert main(["bench", "--quick"]) == 130
-    assert "interrupted" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("wrong", [["--json", "nowhere/speed.json"], ["--only", "rust"], ["--rounds", "0"]])
-def test_wrong_bench_is_one_line_before_anything_is_timed(wrong, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["bench", *wrong])
-
-    assert stopped.value.code == 2
-    assert "error:" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_accuracy_prints_a_table_for_each_dtype_and_exits_with_0(capsys):
