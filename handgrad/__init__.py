@@ -4,6 +4,7 @@ from handgrad import datasets, graph, rules
 from handgrad.accumulation import accumulate
 from handgrad.checkpoints import load_params, save_params
 from handgrad.classifiers import TwoLayerNet
+from handgrad.frameworks import as_autograd_function, as_custom_vjp
 from handgrad.networks import NETWORKS, init_params, mlp, softmax_classifier, three_layer, two_layer
 from handgrad.optimizers import adagrad, adam, adamw, exponential_decay, rmsprop, sgd
 from handgrad.rules import (
@@ -42,6 +43,8 @@ __all__ = [
     "adam",
     "adamw",
     "affine",
+    "as_autograd_function",
+    "as_custom_vjp",
     "datasets",
     "elu",
     "exponential_decay",

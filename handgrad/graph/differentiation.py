@@ -18,7 +18,16 @@ from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
 from handgrad.namespace import Array, device, namespace, require_alike, zeros
 from handgrad.rules import RULES
 
-__all__ = ["gradients", "leading_to", "pull_back", "seed", "sweep", "topological_order", "value_and_grad"]
+__all__ = [
+    "gradients",
+    "leading_to",
+    "pull_back",
+    "seed",
+    "sweep",
+    "takes_needs",
+    "topological_order",
+    "value_and_grad",
+]
 
 #: The ids of the rules that are proved to give new arrays of the arguments' shapes.
 _OURS = frozenset(map(id, RULES.values()))
@@ -205,7 +214,7 @@ def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents
     """Return the cotangents of a node's parents as new arrays, of those that are not wanted perhaps None."""
     if node.backward is None:
         return ()
-    if _takes_needs(getattr(node.backward, "__code__", None)):
+    if takes_needs(getattr(node.backward, "__code__", None)):
         dparents = node.backward(dnode, needs=tuple([parent in wanted for parent in node.parents]))
     else:
         dparents = node.backward(dnode)
@@ -219,7 +228,8 @@ def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents
 
 
 @functools.cache
-def _takes_needs(code: CodeType | None) -> bool:
+def takes_needs(code: CodeType | None) -> bool:
+    """Say whether a pullback of this code can be told which cotangents are needed."""
     return code is not None and "needs" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
