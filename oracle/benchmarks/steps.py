@@ -64,6 +64,11 @@ def products(of: Problem) -> Callable[[], Any]:
     return step
 
 
+def calls(of: Problem) -> Step:
+    """Return handgrad's own, of arrays with an entry or two: as many calls, and nothing to compute."""
+    return by_hand(problem((1, 1, 1, 2), of.X.dtype.type))
+
+
 def by_hand(of: Problem) -> Step:
     """Return handgrad's own."""
     return lambda: two_layer.loss_and_grad(of.params, of.X, of.y, of.reg)
@@ -184,6 +189,7 @@ def by_mygrad(of: Problem) -> Step:
 PROGRAMS: dict[str, Callable[[Problem], Callable[[], Any]]] = {
     "handgrad": by_hand,
     "products": products,
+    "calls": calls,
     "textbook": textbook,
     "graph": by_graph,
     "jax": by_jax,
