@@ -295,8 +295,8 @@ def connect(
         with suppress(ValueError):
             scheduler = Client.current()
     if scheduler is None:
-        one = {"threads_per_worker": 1, "dashboard_address": None, "preload": _DEAF}
-        with Client(n_workers=workers, set_as_default=False, **one) as client:
+        quiet = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}, "preload": _DEAF}
+        with Client(n_workers=workers, threads_per_worker=1, set_as_default=False, **quiet) as client:
             yield client
     elif isinstance(scheduler, Client) or scheduler in _HERE:
         yield scheduler
@@ -366,7 +366,8 @@ def _computed(at: Client | str, task: Any) -> Any:
 
 def _try_out(gradient: Callable[..., _Share], params: Mapping[str, Array], X: da.Array, y: Array) -> None:
     """Raise what the network raises on rows of zeros with these labels: whatever does not fit, the data apart."""
-    _, grads = gradient(params, np.zeros_like(X._meta, shape=(len(y), X.shape[1])), y)
+    zeros = np.zeros_like(X._meta, shape=(len(y), X.shape[1]))
+    _, grads = _named(gradient, "tried on rows of zeros", params, zeros, y)
     check_like(params, grads, "the gradient")  # input_grad=True has one more, which could not be added up
 
 
@@ -411,14 +412,14 @@ def _sum(a: _Share, b: _Share) -> _Share:
 
 
 def _task(f: Callable[..., Any], block: _Block, *args: Any) -> Any:
-    return dask.delayed(_named, pure=False)(f, f"rows {block.start} to {block.stop - 1}", *args)
+    return dask.delayed(_named, pure=False)(f, f"in rows {block.start} to {block.stop - 1}", *args)
 
 
-def _named(f: Callable[..., Any], rows: str, *args: Any) -> Any:
-    """Return f(*args), or raise what it raises with the rows it was about."""
+def _named(f: Callable[..., Any], where: str, *args: Any) -> Any:
+    """Return f(*args), or raise what it raises with the rows that it was about."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error here, or found by fit
             return f(*args)
     except (TypeError, ValueError) as error:
-        error.args = (f"in {rows}: {error}",)
+        error.args = (f"{where}: {error}",)
         raise
