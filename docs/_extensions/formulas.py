@@ -24,22 +24,30 @@ def _katex() -> dukpy.JSInterpreter:
 
 
 @cache
-def _rendered(formula: str, display: bool, strict: bool) -> str:
-    options = {"displayMode": display, "throwOnError": strict, "strict": "error" if strict else "ignore"}
-    return _katex().evaljs("katex.renderToString(dukpy.formula, dukpy.options)", formula=formula, options=options)
+def _rendered(formula: str, display: bool) -> tuple[str, str]:
+    """Return a formula's HTML, and what is wrong with it: nothing, as it should be."""
+    try:
+        return _run(formula, displayMode=display, throwOnError=True, strict="error"), ""
+    except dukpy.JSRuntimeError as error:
+        return _run(formula, displayMode=display, throwOnError=False, strict="ignore"), str(error).splitlines()[0]
+
+
+def _run(formula: str, **options: Any) -> str:
+    html: str = _katex().evaljs("katex.renderToString(dukpy.formula, dukpy.options)", formula=formula, options=options)
+    return html
 
 
 def _render_latex(formula: str, options: dict[str, Any] | None = None) -> str:
     """Do what the function of this name in sphinxcontrib.katex does."""
-    return _rendered(formula, bool(options and options["displayMode"]), strict=False)
+    html, _ = _rendered(formula, bool(options and options["displayMode"]))
+    return html
 
 
 def _report_errors(app: Sphinx, document: nodes.document) -> None:
     for node in document.findall(lambda node: isinstance(node, nodes.math | nodes.math_block)):
-        try:
-            _rendered(node.astext(), isinstance(node, nodes.math_block), strict=True)
-        except dukpy.JSRuntimeError as error:
-            _logger.warning("%s", str(error).splitlines()[0], location=node, type="formula")
+        _, wrong = _rendered(node.astext(), isinstance(node, nodes.math_block))
+        if wrong:
+            _logger.warning("%s", wrong, location=node, type="formula")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
