@@ -16,7 +16,7 @@ from oracle.table import Row
 
 __all__ = ["run"]
 
-_TELL_EVERY = 0.2  # seconds
+_TELL_EVERY, _TIMEOUT = 0.2, 10  # seconds
 
 _one_at_a_time = threading.Lock()
 
@@ -38,7 +38,7 @@ def run(campaign: Campaign, address: str, *, show: Callable[[], None]) -> None:
     under_way: dict[str, tuple[Any, Share]] = {}  # by the worker's address
     at: dict[str, str] = {}
     try:
-        with Client(address, timeout=10) as client:
+        with Client(address, timeout=_TIMEOUT) as client:
             topic = f"handgrad {client.id}"
             client.subscribe_topic(topic, told.append)
             while True:

@@ -202,7 +202,6 @@ def _run(
 ) -> None:
     count = itertools.count(1)
 
-    @hypothesis.seed(seed)
     @settings(
         max_examples=problems,
         database=database,
@@ -212,6 +211,7 @@ def _run(
         report_multiple_bugs=False,  # the others are looked for as long as the clock says: never the same twice
         suppress_health_check=list(HealthCheck),
     )
+    @hypothesis.seed(seed)  # below the settings: above them it would take the database away
     @given(_strategy(name, dtype))
     def check(problem: Problem) -> None:
         if next(count) <= known:
