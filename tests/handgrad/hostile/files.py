@@ -407,10 +407,10 @@ def _deflated(n: int) -> bytes:
 
 
 def _overlapping() -> bytes:
-    """Return a zip file of a thousand entries, all of them the same 1 MB."""
-    one = npz([("a.npy", npy(data=bytes(2**20)))])
+    """Return a zip file of sixty thousand entries, all of them the same 1 MB."""
+    one = npz([("a.npy", npy(shape="(131072,)", data=bytes(2**20)))])
     at = one.index(b"PK\x01\x02")
-    entry, n = one[at : one.index(b"PK\x05\x06")], 1000
+    entry, n = one[at : one.index(b"PK\x05\x06")], 60_000
     return one[:at] + entry * n + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, n, n, n * len(entry), at, 0)
 
 
@@ -426,7 +426,7 @@ BOMBS: dict[tuple[str, str], Callable[[], bytes]] = {
     ("mnist-labels/t10k-labels-idx1-ubyte", "4 GiB in 4 MB, as claimed"): lambda: _gz(idx((2**32 - 1,)), 256),
     ("mnist/t10k-images-idx3-ubyte", "255 dimensions of 2^32"): lambda: idx((2**32 - 1,) * 255, bytes(9)),
     ("checkpoint/run.npz", "a deflated entry of 4 GiB"): lambda: _deflated(256),
-    ("checkpoint/run.npz", "a thousand entries in the same place"): _overlapping,
+    ("checkpoint/run.npz", "sixty thousand entries in the same place"): _overlapping,
     ("checkpoint/run.npz", "a header that claims 8 TiB"): lambda: _with("a.npy", npy(shape="(1099511627776,)")),
     ("checkpoint/run.npz", "text that claims 2^40 letters"): lambda: _with(
         "a.npy", npy("'<U0'", "(1099511627776,)", data=b"")

@@ -80,7 +80,8 @@ def _search(folder: Path, place: str, seconds: str) -> None:
     def once(content: bytes) -> None:
         files.check(reader, path, content)
 
-    limits = [f"-max_total_time={seconds}", f"-timeout={files.SECONDS}", "-rss_limit_mb=3000", "-max_len=200000"]
+    longest = 10_000 + 2 * max(map(len, seeds))
+    limits = [f"-max_total_time={seconds}", f"-timeout={files.SECONDS}", "-rss_limit_mb=3000", f"-max_len={longest}"]
     artifacts = f"-artifact_prefix={Path.cwd()}/hostile-{place.replace('/', '-')}-"
     atheris.Setup([sys.argv[0], *limits, artifacts, str(corpus)], once, custom_mutator=change)
     atheris.Fuzz()
