@@ -273,7 +273,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
             for name, tally in saved["names"].items()
         }
         return {"plan": plan, "seconds": float(saved["seconds"]), "tallies": tallies}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} expected a campaign, found something else there") from error
 
 

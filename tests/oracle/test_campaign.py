@@ -138,7 +138,9 @@ def test_a_file_of_another_campaign_is_refused_with_what_differs(tmp_path, capsy
     assert "of another campaign: expected problems 250, given 300" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan": {"names": 3}, "names": {}}', '"relu"'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"plan": {"names": 3}, "names": {}}', '"relu"', "[" * 100_000], ids=lambda text: text[:20]
+)
 def test_a_file_that_is_no_campaign_is_refused_and_left_alone(tmp_path, capsys, text):
     file = tmp_path / "other.json"
     file.write_text(text)
