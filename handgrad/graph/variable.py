@@ -337,15 +337,23 @@ _level = operator.attrgetter("level")
 
 def constant(a: Any, like: Variable) -> Variable:
     """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
-    if isinstance(a, _NUMBERS) or (isinstance(a, _NUMPYS) and a.dtype.kind in "iub"):
+    if isinstance(a, _NUMBERS) or _is_of_integers(a):
         given = a if isinstance(a, np.ndarray) else None
         xp = library(plain(like))
-        if given is not None:
-            require_alike("the graph", given, xp, "its Variables")
+        if not isinstance(a, (*_NUMBERS, np.generic)):
+            require_alike("the graph", a, xp, "its Variables")
         number = leaf(xp.asarray(a, dtype=like.dtype, **device(like)), like.level)
         number.given, number.fingerprint = given, None if given is None else fingerprint(given)
         return number
     return leaf(a, like.level)
+
+
+def _is_of_integers(a: Any) -> bool:
+    """Say whether an array, of whatever kind, is of integers or booleans."""
+    if isinstance(a, _NUMPYS):
+        return a.dtype.kind in "iub"
+    is_array = hasattr(a, "dtype") and not isinstance(a, Variable)
+    return is_array and bool(library(a).isdtype(a.dtype, ("bool", "integral")))
 
 
 def _alike(values: list[Any]) -> list[Any]:
