@@ -240,3 +240,13 @@ def test_a_damaged_pickle_is_read_or_refused_and_nothing_else(last_batch, form, 
         content[place] = data.draw(st.integers(0, 255) | st.sampled_from(b"(tRbcu}]e.KMTU\x85\x86\x87\x89N"))
 
     check_that_it_is_read_or_refused(last_batch, bytes(content))
+
+
+@pytest.mark.parametrize("form", ["binary", "python 2"])
+def test_a_file_far_too_large_is_refused_unread(tmp_path, form):
+    write(tmp_path, form)
+    with open(tmp_path / ("test_batch" + ".bin" * (form == "binary")), "r+b") as file:
+        file.truncate(2**40)  # sparse: it takes no room on the disk
+
+    with pytest.raises(ValueError, match=rf"test_batch.* expected 10,000 images in some 31 MB, found {2**40} bytes"):
+        cifar10(tmp_path)

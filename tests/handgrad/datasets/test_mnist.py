@@ -175,6 +175,13 @@ def test_a_claim_of_2_to_the_40_bytes_is_refused_before_memory_is_taken(path, sh
         read_idx(path)
 
 
+def test_a_gz_file_of_more_than_a_gigabyte_is_to_be_unpacked_first(path):
+    path.write_bytes(gzip.compress(header((2**30,)), 0) + RNG.bytes(2**21))
+
+    with little_memory(), pytest.raises(ValueError, match=r"found at most 1073741816: unpack the file first$"):
+        read_idx(path)
+
+
 def test_a_gz_file_is_unpacked_no_further_than_it_should_be_long(path):
     path.write_bytes(gzip.compress(header((10,)) + bytes(2**25)))
 

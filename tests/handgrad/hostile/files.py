@@ -54,6 +54,7 @@ def check(reader: Reader, path: Path, content: bytes) -> bool:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error")
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Python's own reading of '\\x': shown to nobody
             with _watched():
                 reader.read(path)
         taken = True
