@@ -20,7 +20,8 @@ _SAME = re.compile(r"\$[^$]+\$|`[^`]+`|(?<=\]\()[^)]+(?=\))")
 
 def extracted(target: Path) -> Path:
     """Have Sphinx write the pages' strings below a folder, and return that of the derivations."""
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "gettext", str(DOCS), str(target)]
+    others = "exclude_patterns=_build,guides,reference"  # they take as long as the derivations, and are not translated
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "gettext", "-D", others, str(DOCS), str(target)]
     subprocess.run(command, check=True, capture_output=True)
     return target / "derivations"
 
