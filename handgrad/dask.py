@@ -222,14 +222,17 @@ def fit(
         starts = np.array([b.start for b in blocks])
 
         def loss_and_grad(params: Mapping[str, Array], rows: Array) -> _Share:
-            owner = np.searchsorted(starts, rows, side="right") - 1
-            parts = [(blocks[k], rows[owner == k] - starts[k]) for k in np.unique(owner)]
+            owner: Array = np.searchsorted(starts, rows, side="right") - 1
+            order = np.argsort(owner, kind="stable")
+            owners = np.unique(owner)
+            of_each = np.split(rows[order], np.searchsorted(owner[order], owners[1:]))
+            parts = [(blocks[k], part - starts[k]) for k, part in zip(owners, of_each)]
             return _gradient(at, gradient, params, parts, len(rows))
 
         def accuracy(blocks: list[_Block], params: Mapping[str, Array]) -> float:
             shared = dask.delayed(dict(params), pure=False, traverse=False)
             right = [_task(hits, b, predict, shared, b.X, b.y) for b in blocks]
-            return float(_computed(at, dask.delayed(sum)(right)) / blocks[-1].stop)
+            return float(_computed(at, dask.delayed(sum)(right), params) / blocks[-1].stop)
 
         return descend(
             loss_and_grad,
@@ -358,10 +361,15 @@ def _persisted(at: Client | str, X: da.Array, y: da.Array) -> list[_Block]:
     return _blocks(*(at.persist(arrays) if isinstance(at, Client) else dask.persist(*arrays, scheduler=at)))
 
 
-def _computed(at: Client | str, task: Any) -> Any:
-    if isinstance(at, Client):
+def _computed(at: Client | str, task: Any, params: Mapping[str, Array] | None = None) -> Any:
+    """Return what the task gives, of which the parameters are a part."""
+    if not isinstance(at, Client):
+        return task.compute(scheduler=at)
+    # Dask warns of a task with data in it that had better be elsewhere: not so the parameters
+    limit = "distributed.admin.large-graph-warning-threshold"
+    known = sum(p.nbytes for p in (params or {}).values())
+    with dask.config.set({limit: parse_bytes(dask.config.get(limit, "10MB")) + known}):
         return at.compute(task, optimize_graph=False).result()
-    return task.compute(scheduler=at)
 
 
 def _try_out(gradient: Callable[..., _Share], params: Mapping[str, Array], X: da.Array, y: Array) -> None:
@@ -388,10 +396,7 @@ def _gradient(
     while len(shares) > 1:
         pairs = [shares[i : i + 2] for i in range(0, len(shares), 2)]
         shares = [dask.delayed(_sum, pure=False)(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    sent = sum(p.nbytes for p in params.values())
-    threshold = "distributed.admin.large-graph-warning-threshold"  # of a graph with data in it that better were not
-    with dask.config.set({threshold: parse_bytes(dask.config.get(threshold, "10MB")) + sent}):
-        total: _Share = _computed(at, shares[0])
+    total: _Share = _computed(at, shares[0], params)
     return total
 
 
