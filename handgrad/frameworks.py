@@ -16,9 +16,6 @@ from handgrad.rules.rule import Rule
 
 __all__ = ["as_autograd_function", "as_custom_vjp"]
 
-#: What JAX's own functions take for arrays of theirs.
-_GIVEN = (float, np.ndarray, np.generic)
-
 
 def as_custom_vjp(rule: Rule) -> Any:
     """Return a rule as a ``jax.custom_vjp``: a function that gives the value, and that JAX differentiates by hand.
@@ -69,7 +66,6 @@ def as_custom_vjp(rule: Rule) -> Any:
     class RuleInJax(jax.custom_vjp[Any]):
         def __call__(self, *args: Any, **options: Any) -> Any:
             args, options = sort(args, options)
-            args = tuple(jax.numpy.asarray(a) if isinstance(a, _GIVEN) else a for a in args)
             for name, a in options.items():  # where entries are taken from is as static as a shape
                 if isinstance(a, np.ndarray) and name != "index":
                     options[name] = jax.numpy.asarray(a)
@@ -80,6 +76,7 @@ def as_custom_vjp(rule: Rule) -> Any:
 
     def applied(static: Any, arrays: dict[int, Array], args: tuple[Array, ...]) -> Any:
         structure, leaves = static[0], {**static[1], **arrays}
+        args = tuple(map(jax.numpy.asarray, args))  # JAX takes numbers and NumPy's arrays, too
         return _applied(rule, args, jax.tree.unflatten(structure, [leaves[i] for i in range(len(leaves))]))
 
     def value(static: Any, arrays: dict[int, Array], *args: Array) -> Array:

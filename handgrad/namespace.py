@@ -1,6 +1,7 @@
 """Which array library the arguments belong to, so that each rule is written once for all of them."""
 
 import functools
+import importlib
 import types
 from typing import Any, TypeAlias
 
@@ -116,8 +117,8 @@ def library(a: Array) -> Any:
     if isinstance(a, _NUMPYS):
         return NUMPY
     kind: Any = type(a)
-    if _goes_by_compat(kind):
-        return _compat(kind).array_namespace(a)
+    if (xp := _by_compat(kind)) is not None:
+        return xp
     if hasattr(a, "__array_namespace__"):
         return a.__array_namespace__()
     raise TypeError(f"expected an array, given {type(a).__name__}")
@@ -137,19 +138,34 @@ def plainly(xp: Any) -> Any:
 
 
 @functools.cache
-def _goes_by_compat(kind: type) -> bool:
-    """Say whether arrays of a type are PyTorch's or CuPy's, whose own functions do not all keep to the standard."""
-    return any(base.__module__.partition(".")[0] in ("torch", "cupy") for base in kind.__mro__)
+def _by_compat(kind: type) -> Any:
+    """Return the namespace of PyTorch's or CuPy's arrays, whose own functions do not all keep to the standard.
+
+    None for any other type.
+    """
+    roots = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    for name in roots & {"torch", "cupy"}:
+        try:
+            xp = importlib.import_module(f"array_api_compat.{name}")
+        except ImportError:
+            raise ImportError(f"arrays of {name} need array-api-compat: pip install 'handgrad[arrays]'") from None
+        return _recorded(xp) if name == "torch" else xp
+    return None
 
 
-def _compat(kind: type) -> Any:
-    try:
-        import array_api_compat
-    except ImportError:
-        raise ImportError(
-            f"arrays of {kind.__module__.partition('.')[0]} need array-api-compat: pip install 'handgrad[arrays]'"
-        ) from None
-    return array_api_compat
+@functools.cache
+def _recorded(torch: Any) -> Any:
+    """Return PyTorch's namespace with an ``asarray`` that PyTorch differentiates through, which its own may not be."""
+
+    def asarray(a: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
+        if hasattr(a, "detach"):
+            return a.to(device or a.device, dtype or a.dtype, copy=bool(copy))
+        return torch.asarray(a, dtype=dtype, device=device, copy=copy)
+
+    xp: Any = types.ModuleType("torch")
+    xp.__dict__.update(torch.__dict__)
+    xp.__name__, xp.asarray = "torch", asarray
+    return xp
 
 
 def name_of(xp: Any) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
-from handgrad import NETWORKS, RULES, affine, graph, init_params, relu, softmax_cross_entropy, two_layer
+from handgrad import NETWORKS, RULES, affine, graph, init_params, namespace, relu, softmax_cross_entropy, two_layer
 from handgrad.optimizers import adagrad, adam, adamw, apply_updates, exponential_decay, rmsprop, sgd
 from handgrad.rules import sum as sum_rule
 from handgrad.rules import where
@@ -344,9 +344,10 @@ def test_jax_vmap_over_a_stack_of_parameters_is_the_stack_of_gradients():
     several = [init_params([4, 6, 3], rng=np.random.default_rng(i)) for i in range(3)]
     stacked = {key: jnp.stack([params[key] for params in several]) for key in several[0]}
 
-    losses, grads = jax.vmap(lambda params: two_layer.loss_and_grad(params, jnp.asarray(X), jnp.asarray(y), 0.1))(
-        stacked
-    )
+    def gradient(params):
+        return two_layer.loss_and_grad(params, jnp.asarray(X), jnp.asarray(y), 0.1)
+
+    losses, grads = jax.jit(jax.vmap(gradient))(stacked)
 
     for i, params in enumerate(several):
         loss, expected = two_layer.loss_and_grad(params, X, y, 0.1)
@@ -396,7 +397,8 @@ def test_pytorch_is_indexed_backwards_too(torch, index):
 
 
 def test_without_array_api_compat_the_extra_is_named(torch, monkeypatch):
-    monkeypatch.setitem(sys.modules, "array_api_compat", None)
+    monkeypatch.setitem(sys.modules, "array_api_compat.torch", None)
+    namespace._by_compat.cache_clear()
 
     with pytest.raises(ImportError, match=r"arrays of torch need array-api-compat: pip install 'handgrad\[arrays\]'"):
         relu(torch.ones(3))

@@ -4,7 +4,6 @@ import functools
 import re
 from dataclasses import replace
 
-import array_api_strict
 import jax
 import numpy as np
 import pytest
@@ -286,26 +285,6 @@ def test_steps_of_gradient_descent_end_where_jax_ends(name, seed):
     for key, p in ours.items():
         spread = np.max([np.abs(n[key] - theirs[key]) for n in nudged])
         assert np.max(np.abs(p - theirs[key])) <= FACTOR * spread, key
-
-
-@each_network
-@settings(max_examples=15)
-@given(data=st.data())
-def test_same_lines_run_on_the_array_api_standard_alone(name, data):
-    problem = data.draw(network_problems(name))
-    loss, grads = call(problem)
-
-    def move(a):
-        return array_api_strict.asarray(np.ascontiguousarray(a), copy=True)
-
-    moved = {key: move(p) for key, p in problem.params.items()}
-    loss_there, grads_there = NETWORKS[name].loss_and_grad(
-        moved, move(problem.X), move(problem.y), problem.reg, **problem.kwargs
-    )
-
-    bound = bounds(problem)
-    assert abs(float(loss_there) - loss) <= bound["loss"]
-    assert all(np.all(np.abs(np.asarray(g) - grads[key]) <= bound[key]) for key, g in grads_there.items())
 
 
 @each_network
