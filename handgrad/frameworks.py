@@ -52,8 +52,8 @@ def as_custom_vjp(rule: Rule) -> Any:
     >>> import jax, jax.numpy as jnp
     >>> from handgrad import as_custom_vjp, sigmoid
     >>> z = jnp.float32(20.0)
-    >>> float(jax.grad(jax.nn.sigmoid)(z)), float(jax.grad(as_custom_vjp(sigmoid))(z))
-    (0.0, 2.0611536921677498e-09)
+    >>> [f"{jax.grad(f)(z):.5g}" for f in (jax.nn.sigmoid, as_custom_vjp(sigmoid))]
+    ['0', '2.0612e-09']
 
     References
     ----------

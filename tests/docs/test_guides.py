@@ -79,6 +79,16 @@ def test_interactive_sessions_give_what_they_show(page, home, monkeypatch):
     assert failed == 0
 
 
+def test_what_the_guide_does_in_pytorch_holds():
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    page = ROOT / "docs" / "guides" / "frameworks.md"
+    variables = {}
+
+    for language, text in blocks(page):
+        if language in ("python", "py"):
+            exec(compile(text, page.name, "exec"), variables)
+
+
 @each_guide
 def test_command_lines_run(page, home, tmp_path):
     for language, text in blocks(page):
