@@ -54,6 +54,8 @@ def jax_on(platform, jit=False):
         device = jax.devices(platform)[0]
     except RuntimeError as error:
         pytest.skip(f"JAX finds no {platform}: {error}")
+    if platform == "gpu":  # where products of float32 are else rounded to 10 bits
+        jax.config.update("jax_default_matmul_precision", "highest")
     return Kind(lambda a: jax.device_put(a, device), np.array, "jax.numpy", jit, of=30)
 
 
