@@ -21,7 +21,7 @@ import numpy as np
 from handgrad.replacing import replacing
 from oracle.database import Findings
 from oracle.table import Row
-from oracle.verification import Examination, Problem, examine, key_of, replay, search, training_run
+from oracle.verification import NAMES, Examination, Problem, examine, key_of, replay, search, training_run
 
 __all__ = ["SIZE", "TRAINING", "TRAINING_STEPS", "Campaign", "Plan", "Share", "check"]
 
@@ -263,6 +263,8 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         saved = json.loads(text)
         plan = Plan(**saved["plan"] | {"names": tuple(saved["plan"]["names"])})
+        if not {*plan.names} <= {*NAMES, TRAINING} or plan.dtype not in (None, "float32", "float64"):
+            raise ValueError
         tallies = {
             name: _Tally(
                 Row.from_json(tally["row"]),
@@ -270,8 +272,10 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
                 {int(number): Row.from_json(part) for number, part in tally["parts"].items()},
                 frozenset(tally["finished"]),
             )
-            for name, tally in saved["names"].items()
+            for name, tally in ((name, saved["names"][name]) for name in plan.names)
         }
+        if not all(0 <= tally.merged <= plan.shares(name) for name, tally in tallies.items()):
+            raise ValueError
         return {"plan": plan, "seconds": float(saved["seconds"]), "tallies": tallies}
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} expected a campaign, found something else there") from error

@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> Plan:
     """Return what is asked for; what is not said is as it was in the campaign that goes on."""
     begun = Campaign.plan_in(options.resume) if options.resume and os.path.exists(options.resume) else None
-    names = tuple(options.only or ()) or (begun.names if begun else (*NAMES, TRAINING))
+    names = tuple(dict.fromkeys(options.only or ())) or (begun.names if begun else (*NAMES, TRAINING))
     problems = options.problems or (begun.problems if begun else _PROBLEMS)
     seed = options.seed
     if seed is None:

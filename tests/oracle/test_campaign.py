@@ -141,7 +141,18 @@ def test_a_file_of_another_campaign_is_refused_with_what_differs(tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"plan": {"names": 3}, "names": {}}', '"relu"', "[" * 100_000], ids=lambda text: text[:20]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"plan": {"names": 3}, "names": {}}',
+        '"relu"',
+        "[" * 100_000,
+        '{"plan": {"names": ["rely"], "problems": 1, "seed": 0}, "seconds": 0, "names": {}}',
+        '{"plan": {"names": ["relu"], "problems": 1, "seed": 0}, "seconds": 0, "names": {}}',
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_file_that_is_no_campaign_is_refused_and_left_alone(tmp_path, capsys, text):
     file = tmp_path / "other.json"
