@@ -114,7 +114,8 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
     A witness is a number that cannot be finite unless X is. The sum of one column of z1 = X W1 + b1 will do: an
     infinity times any weight is an infinity or, at 0, a NaN. So X itself need not be read again.
     """
-    if all(n is None or math.isfinite(n) for n in (number_in(witness), number_in(loss))):
+    seen, total = number_in(witness), number_in(loss)
+    if (seen is None or math.isfinite(seen)) and (total is None or math.isfinite(total)):
         return
     for name, a in {"X": X, **params}.items():
         xp = namespace(a)
@@ -123,8 +124,8 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
             at = np.unravel_index(int(xp.argmax(xp.astype(bad, xp.int8))), a.shape)
             index = ", ".join(map(str, at))
             raise NonFiniteError(f"{name} expected finite entries, given {name}[{index}] = {float(a[at])}")
-    if not math.isfinite(number := number_in(loss) or 0.0):
-        raise NonFiniteError(f"the loss is {number} though all inputs are finite: it overflows {X.dtype}")
+    if total is not None and not math.isfinite(total):
+        raise NonFiniteError(f"the loss is {total} though all inputs are finite: it overflows {X.dtype}")
 
 
 def _real(X: Array, xp: Any, dtype: Any) -> Array:

@@ -279,6 +279,7 @@ def test_numbers_as_cotangents_go_where_the_array_is(eager):
 OPTIMIZERS = {
     "sgd": sgd(0.1),
     "sgd with momentum": sgd(exponential_decay(0.1, rate=0.5, every=2), momentum=0.9, nesterov=True),
+    "sgd, its rate in float64": sgd(lambda step: 0.1 / jnp.sqrt(jnp.asarray(step + 1, jnp.float64))),
     "adagrad": adagrad(0.1),
     "rmsprop": rmsprop(0.1),
     "adam": adam(exponential_decay(0.1, rate=0.5, every=2)),
@@ -338,6 +339,16 @@ def test_steps_of_an_optimiser_go_through_jax_scan(name, dtype):
 
     assert {p.dtype for p in found.values()} == {np.dtype(dtype)}
     assert state["step"] == 4
+    agree(found, expected)
+
+
+def test_adam_counts_its_steps_in_float32_without_cancellation():
+    opt, params, grads = adam(0.1), {"w": np.float32([1.0])}, {"w": np.float32([1e-3])}
+    expected, _ = opt.update(grads, opt.init(params), params)
+
+    with jax.enable_x64(False):
+        found, _ = jax.jit(opt.update)(grads, jax.tree.map(jnp.asarray, opt.init(params)), params)
+
     agree(found, expected)
 
 
