@@ -56,8 +56,8 @@ def loss_and_grad(
 
     J is a mean over examples plus a penalty, so with n of the N examples in a chunk it is Σ n/N · J(chunk), and so is
     its gradient: chunks need not be of one size, and the penalty counts once. What ``network.loss_and_grad`` gives on
-    one machine, this gives to rounding, and the same bit for bit whoever computes which chunk. With one chunk it is
-    that machine's, bit for bit.
+    one machine, this gives to rounding: with one chunk bit for bit, and with more the same whoever computes which, if
+    the workers are alike.
 
     Parameters
     ----------
