@@ -15,7 +15,7 @@ import pytest
 import handgrad
 import oracle
 
-EXTRA = ("sphinx", "furo", "myst-parser", "numpydoc", "sphinxcontrib-katex", "dukpy", "matplotlib")
+EXTRA = ("sphinx", "furo", "myst-parser", "numpydoc", "sphinxcontrib-katex", "dukpy", "matplotlib", "dask")
 DOCS = Path(__file__).parents[2] / "docs"
 COMMAND = "-m sphinx -W --keep-going -n -b html"
 

@@ -380,6 +380,17 @@ def test_a_worker_killed_in_the_middle_of_training_loses_nothing(cluster, tmp_pa
     assert_same(found, undisturbed)
 
 
+def test_ctrl_c_in_a_terminal_leaves_the_workers_to_us(cluster):
+    cluster.wait_for_workers(2)
+    workers = list(cluster.run(os.getpid).values())
+
+    for worker in workers:  # as the terminal does, to all processes at once
+        os.kill(worker, signal.SIGINT)
+
+    assert list(cluster.run(os.getpid).values()) == workers
+    assert loss_and_grad(scheduler=cluster)[0] == loss_and_grad()[0]
+
+
 def test_a_cluster_is_given_as_a_client_or_an_address_or_is_in_use(cluster):
     J, _ = loss_and_grad()
     address = cluster.scheduler.address
