@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ __all__ = ["processes", "run"]
 
 #: How many processes in a row may end at one problem before the campaign does.
 _TRIES = 10
+
+#: How many bytes a process may take before another begins in its place: what JAX has traced and compiled stays in it.
+_MOST = 3 << 29
 
 
 def run(campaign: Campaign, *, workers: int, show: Callable[[], None]) -> None:
@@ -100,7 +104,7 @@ def _together(campaign: Campaign, workers: int, show: Callable[[], None]) -> Non
                 assert share is not None
                 try:
                     row, finished = worker.connection.recv()
-                except (EOFError, OSError):
+                except (EOFError, OSError):  # it was killed, or has had enough
                     campaign.lost(share)
                     ended[share.name, share.number, share.known.problems] += 1
                     if max(ended.values()) >= _TRIES:
@@ -123,7 +127,7 @@ def _together(campaign: Campaign, workers: int, show: Callable[[], None]) -> Non
 
 
 def _work(connection: Connection, place: str) -> None:
-    """Do one share after another, until who began this process is no more."""
+    """Do one share after another, until who began this process is no more, or much memory is taken."""
     findings = Findings(place)
 
     def send(what: tuple[Row | str, bool]) -> None:
@@ -132,7 +136,7 @@ def _work(connection: Connection, place: str) -> None:
         except OSError:
             os._exit(1)  # an exception would be taken for a rule's that fails
 
-    while True:
+    while _memory() < _MOST:
         try:
             share = connection.recv()
         except (EOFError, OSError):
@@ -143,6 +147,15 @@ def _work(connection: Connection, place: str) -> None:
             send((traceback.format_exc(), True))
         else:
             send((row, True))
+
+
+def _memory() -> int:
+    """Return the most bytes that this process has taken so far, or 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextlib.contextmanager

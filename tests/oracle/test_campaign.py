@@ -1,6 +1,7 @@
 """Campaigns: the same table whoever checks, whatever is killed; what fails once is checked first elsewhere."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -262,6 +263,22 @@ def test_workers_end_when_the_campaign_is_killed_and_it_goes_on_from_its_file(tm
     campaign = Campaign(Campaign.plan_in(file), Findings(str(tmp_path)), file)
     told = sum(part["problems"] for part in (names["relu"]["row"], *names["relu"]["parts"].values()))
     assert campaign.rows[0].problems == told > 0
+
+
+def test_a_process_that_has_taken_much_memory_ends_after_its_share(tmp_path, monkeypatch):
+    plan = Plan(("identity",), 102, seed=1)
+    taken = iter([0, workers._MOST])
+    monkeypatch.setattr(workers, "_memory", lambda: next(taken))
+    ours, theirs = multiprocessing.Pipe()
+    for number in (1, 0):
+        ours.send(plan.share("identity", number, Row("identity")))
+
+    workers._work(theirs, str(tmp_path))
+
+    told = [ours.recv() for _ in range(3)]
+    assert [(row.problems, finished) for row, finished in told] == [(1, False), (2, False), (2, True)]
+    assert not ours.poll()
+    assert theirs.poll()  # the other share
 
 
 def test_a_share_that_ends_every_worker_ends_the_campaign(tmp_path, monkeypatch):
