@@ -268,6 +268,17 @@ def test_what_is_not_finite_is_named_in_every_kind(eager):
         two_layer.loss_and_grad(params, X, y)
 
 
+def test_numpys_functions_on_variables_stay_in_their_kind(eager):
+    x = graph.Variable(eager.put(np.array([[1.0, -2.0, 3.0]])))
+
+    y = np.expand_dims(np.squeeze(np.where(x > 0, x, 0.5 * x)), 1)
+    (dx,) = graph.gradients(np.sum(y**2), x)
+    without_derivative = [f(x) for f in (np.sign, np.isfinite, np.rint, np.argmax, np.zeros_like)]
+
+    assert {eager.place(a) for a in (dx, *without_derivative)} == {eager.place(x.value)}
+    assert np.array_equal(eager.back(dx), [[2, -1, 6]])
+
+
 def test_numbers_as_cotangents_go_where_the_array_is(eager):
     _, X, y = small(eager)
 
