@@ -250,13 +250,20 @@ def _is_array(a: Any) -> bool:
 
 def _text(arrays: Sequence[Any]) -> str:
     """Return the entries of an array, or its norm if there are many; of several arrays the first's and the last's."""
-    found = [np.asarray(plain(a)) for a in arrays]
+    found = [_read(plain(a)) for a in arrays]
     if len(found) != 1:
         return _between(norm(a, _DIGITS) if a.ndim else number(a, _DIGITS) for a in found)
     (a,) = found
     if a.ndim == 0:
         return number(a, _DIGITS)
     return _entries(a) if a.size <= _SMALL and a.shape[-1] <= _SHORT else norm(a, _DIGITS)
+
+
+def _read(a: Any) -> Any:
+    """Return an array as one of NumPy's, which are on the CPU and which nobody else differentiates."""
+    for step in ("detach", "cpu", "get"):  # PyTorch's, PyTorch's on a GPU, CuPy's
+        a = getattr(a, step)() if hasattr(a, step) else a
+    return np.asarray(a)
 
 
 def _entries(a: Any) -> str:
