@@ -168,7 +168,7 @@ def main():
                     server.kill()
                 elif victim == "campaign":
                     process.kill()
-                    process.communicate()
+                    process.wait()
                     assert ended(team), f"workers go on: {team}"
                     process = begin(folder, *command, env=env)
                 else:

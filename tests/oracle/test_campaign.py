@@ -255,10 +255,11 @@ def test_workers_end_when_the_campaign_is_killed_and_it_goes_on_from_its_file(tm
     team = workers_of(process.pid)
 
     process.kill()
-    process.communicate()
+    process.wait()
 
     assert len(team) == 2
     assert ended(team)
+    process.communicate()
     names = json.loads(file.read_text())["names"]
     campaign = Campaign(Campaign.plan_in(file), Findings(str(tmp_path)), file)
     told = sum(part["problems"] for part in (names["relu"]["row"], *names["relu"]["parts"].values()))
