@@ -10,6 +10,12 @@ import handgrad
 from oracle.__main__ import main
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Run where nothing has failed before: what fails is kept below the folder, and checked first the next time."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments):
     return subprocess.run([sys.executable, "-m", "oracle", *arguments], capture_output=True, text=True, timeout=120)
 
