@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     console = Console()
-    console.width = max(console.width, 120)  # a column cut off would be a figure lost
+    console.width = max(console.width, 160)  # a column cut off would be a figure lost
     if options.show:
         _show(_read(options), console)
         return 0
@@ -123,7 +123,7 @@ def _table(measure: Measure, dtype: str, rows: dict[str, Figures]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(f"{dtype}, {measure.heading}", no_wrap=True)
     for name in next(iter(rows.values()), measure.programs):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for label, figures in rows.items():
         table.add_row(label, *_cells(figures, measure.unit))
     return table
