@@ -1,6 +1,6 @@
 """What the forward and the backward pass know of each layer: the ground on which further derivatives are built."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from handgrad.namespace import Array
@@ -8,7 +8,7 @@ from handgrad.rules.activations import ACTIVATIONS, identity
 from handgrad.rules.curvatures import CURVATURES
 from handgrad.rules.losses import checked_softmax_cross_entropy
 from handgrad.rules.rule import Rule
-from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
+from handgrad.validation import check_finite, check_inputs, check_reg
 
 __all__ = ["Activation", "Layer", "Pass", "backward", "forward", "parameter_names", "rules_of", "strength"]
 
@@ -65,16 +65,14 @@ def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> Pa
     return Pass(xp, layers, h)
 
 
-def backward(of: Pass, y: Array, weight: float) -> list[Array]:
-    """Return dz of each layer, of the mean cross-entropy times a weight."""
-    check_labels(y, of.xp, *of.scores.shape)
+def backward(of: Pass, y: Array, weight: float) -> Iterator[Array]:
+    """Yield dz of each layer, the last layer's first, of the mean cross-entropy times a weight."""
     _, L_backward = checked_softmax_cross_entropy(of.scores, y)
     (dz,) = L_backward(weight)
-    found = [dz]
+    yield dz
     for layer, before in zip(of.layers[:0:-1], of.layers[-2::-1]):
         (dz,) = before.f_backward(dz @ layer.W.T)
-        found.append(dz)
-    return found[::-1]
+        yield dz
 
 
 def strength(reg: Any, params: Mapping[str, Array]) -> Any:

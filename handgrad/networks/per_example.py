@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from handgrad.namespace import Array
 from handgrad.networks import layers
 from handgrad.networks.layers import Activation
+from handgrad.validation import check_labels
 
 __all__ = ["example_gradient_norms", "example_gradients"]
 
@@ -60,11 +61,14 @@ def example_gradients(
     """
     of = layers.forward(params, X, activation)
     reg = layers.strength(reg, params)
+    check_labels(y, of.xp, *of.scores.shape)
     found: dict[str, Array] = {}
-    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, X.shape[0])), start=1):
-        found[f"W{i}"] = layer.h[:, :, None] * dz[:, None, :] + reg * layer.W  # (N, D, H)
+    for i, dz in zip(range(len(of.layers), 0, -1), layers.backward(of, y, X.shape[0])):
+        layer = of.layers[i - 1]
+        found[f"W{i}"] = layer.h[:, :, None] * dz[:, None, :]  # (N, D, H)
+        found[f"W{i}"] += reg * layer.W
         found[f"b{i}"] = dz  # (N, H)
-    return found
+    return {name: found[name] for name in params}
 
 
 def example_gradient_norms(
@@ -109,8 +113,10 @@ def example_gradient_norms(
     """
     of = layers.forward(params, X, activation)
     reg, xp = layers.strength(reg, params), of.xp
+    check_labels(y, xp, *of.scores.shape)
     found: dict[str, Array] = {}
-    for i, (layer, dz) in enumerate(zip(of.layers, layers.backward(of, y, X.shape[0])), start=1):
+    for i, dz in zip(range(len(of.layers), 0, -1), layers.backward(of, y, X.shape[0])):
+        layer = of.layers[i - 1]
         squares = xp.vecdot(dz, dz)  # (N,)
         found[f"b{i}"] = xp.sqrt(squares)
         squares = xp.vecdot(layer.h, layer.h) * squares

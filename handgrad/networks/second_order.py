@@ -5,9 +5,11 @@ For networks of any depth. Derivation: ``docs/derivations/second_order.md``.
 
 from collections.abc import Iterator, Mapping
 
+from handgrad import in_place
 from handgrad.namespace import Array, arange
 from handgrad.networks import layers
 from handgrad.networks.layers import Activation, Layer, Pass
+from handgrad.rules.curvatures import flat
 from handgrad.validation import check_labels, check_like
 
 __all__ = ["gauss_newton_diagonal", "gauss_newton_product", "hvp", "input_jacobian"]
@@ -73,8 +75,8 @@ def hvp(
     6(1), 1994.
     """
     of = layers.forward(params, X, activation)
-    dz = layers.backward(of, y, 1)
-    return _product(params, direction, of, reg, dz)
+    check_labels(y, of.xp, *of.scores.shape)
+    return _product(params, direction, of, reg, layers.backward(of, y, 1))
 
 
 def gauss_newton_product(
@@ -213,17 +215,22 @@ def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activat
     """
     of = layers.forward(params, X, activation)
     xp, (N, C) = of.xp, of.scores.shape
-    S = xp.broadcast_to(of.layers[-1].W.T, (N, C, of.layers[-1].W.shape[0]))  # (N, C, H)
+    S = of.layers[-1].W.T[None, :, :]  # (1, C, H): the same for all examples
     for layer in of.layers[-2::-1]:
         (slope,) = layer.f_backward(xp.ones_like(layer.z))  # (N, H)
-        S = (S * slope[:, None, :]) @ layer.W.T
-    return xp.asarray(S, copy=True)
+        dz = xp.reshape(S * slope[:, None, :], (N * C, -1))  # one product for all examples, not one for each
+        S = xp.reshape(dz @ layer.W.T, (N, C, -1))
+    return S if S.shape[0] == N > 1 else xp.asarray(xp.broadcast_to(S, (N, *S.shape[1:])), copy=True)
 
 
 def _product(
-    params: Mapping[str, Array], direction: Mapping[str, Array], of: Pass, reg: float, dz: list[Array] | None
+    params: Mapping[str, Array],
+    direction: Mapping[str, Array],
+    of: Pass,
+    reg: float,
+    cotangents: Iterator[Array] | None,
 ) -> dict[str, Array]:
-    """Return the R-operator's product; without the cotangents dz, the terms that they have a part in are left out."""
+    """Return the R-operator's product; without the cotangents, the terms that they have a part in are left out."""
     check_like(params, direction, "direction")
     reg = layers.strength(reg, params)
 
@@ -231,7 +238,8 @@ def _product(
     Rz: list[Array] = []
     Rh: list[Array | None] = [None]  # the data does not change
     for i, layer in enumerate(of.layers, start=1):
-        Rz.append(layer.h @ direction[f"W{i}"] + direction[f"b{i}"])
+        Rz.append(layer.h @ direction[f"W{i}"])
+        Rz[-1] += direction[f"b{i}"]
         if i > 1:
             Rz[-1] += Rh[-1] @ layer.W
         Rh.append(layer.f_backward(Rz[-1])[0])
@@ -241,18 +249,19 @@ def _product(
     Rdz = _loss_hessian(of, Rz[-1])
     for i in range(len(of.layers), 0, -1):
         layer, before = of.layers[i - 1], Rh[i - 1]
-        RdW = layer.h.T @ Rdz + reg * direction[f"W{i}"]
+        dz = next(cotangents) if cotangents and i > 1 else None  # the first layer's has no part
+        RdW = in_place.add_multiple(layer.h.T @ Rdz, reg, direction[f"W{i}"])
         if dz is not None and before is not None:
-            RdW += before.T @ dz[i - 1]
+            RdW += before.T @ dz
         found[f"W{i}"], found[f"b{i}"] = RdW, of.xp.sum(Rdz, axis=0)
         if i > 1:
             below = of.layers[i - 2]
             Rdh = Rdz @ layer.W.T
             if dz is not None:
-                Rdh += dz[i - 1] @ direction[f"W{i}"].T
+                Rdh += dz @ direction[f"W{i}"].T
             (Rdz,) = below.f_backward(Rdh)
-            if dz is not None:
-                Rdz += _curvature(below) * Rz[i - 2] * (dz[i - 1] @ layer.W.T)
+            if dz is not None and below.curvature is not flat:  # ReLU's network has a product less
+                Rdz += _curvature(below) * Rz[i - 2] * (dz @ layer.W.T)
     return {name: found[name] for name in params}
 
 

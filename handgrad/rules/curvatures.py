@@ -1,7 +1,7 @@
 """The second derivative of each activation, entry by entry: what the Hessian of a network needs beyond the slopes.
 
 Derivation: ``docs/derivations/second_order.md``. Where the slope jumps (ReLU at 0) or has a kink (softsign at 0) there
-is no second derivative; what is given there is the mean of both sides, or that of the side that the slope takes.
+is no second derivative; what is given there is that of one side, JAX's.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,11 @@ from handgrad.namespace import Array, namespace
 from handgrad.rules import activations
 from handgrad.rules.activations import _exponentials, _sigmoids
 
-__all__ = ["CURVATURES"]
+__all__ = ["CURVATURES", "flat"]
 
 
-def _zero(z: Array) -> Array:
+def flat(z: Array) -> Array:
+    """Return zeros: the second derivative of what is made of straight lines."""
     return namespace(z).zeros_like(z)
 
 
@@ -62,7 +63,8 @@ def _mish(z: Array) -> Array:
 def _softsign(z: Array) -> Array:
     xp = namespace(z)
     d = 1 + xp.abs(z)
-    return -2 * xp.sign(z) / d / d / d
+    c = 2 / d / d / d
+    return xp.where(z < 0, c, -c)
 
 
 def _gelu(z: Array) -> Array:
@@ -83,9 +85,9 @@ def _q_minus_p(z: Array) -> Array:
 
 #: f'' by the activation's name.
 CURVATURES: dict[str, Callable[[Array], Array]] = {
-    "identity": _zero,
-    "relu": _zero,
-    "leaky_relu": _zero,
+    "identity": flat,
+    "relu": flat,
+    "leaky_relu": flat,
     "elu": _elu,
     "selu": _selu,
     "sigmoid": _sigmoid,
@@ -95,6 +97,6 @@ CURVATURES: dict[str, Callable[[Array], Array]] = {
     "silu": _silu,
     "mish": _mish,
     "softsign": _softsign,
-    "hard_tanh": _zero,
+    "hard_tanh": flat,
     "gelu": _gelu,
 }

@@ -111,6 +111,12 @@ def test_commands_print_what_the_page_shows(page, tmp_path):
             assert written_for_readers(done.stdout) == written_for_readers(printed)
 
 
+def test_the_figures_of_speed_are_those_of_its_file():
+    shown = run("python -m oracle bench --show docs/guides/speed.json", ROOT).stdout
+
+    assert shown.strip() in (text.strip() for language, text in blocks(ROOT / "docs" / "guides" / "speed.md"))
+
+
 def applied(language, text, copy):
     """Make the change that a block of the walkthrough shows, if it is one: where, its first line says."""
     head, body = text.split("\n", 1)

@@ -148,7 +148,9 @@ def test_input_jacobian_is_jaxs(name, data):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_curvature_of_every_activation_is_jaxs_second_derivative(activation):
-    z = np.concatenate([np.linspace(-8, 8, 51) + 0.013, [1e-9, -1e-9, 700.0, -700.0]])  # off the kinks
+    z = np.concatenate(
+        [np.linspace(-8, 8, 51) + 0.013, [0.0, 1e-9, -1e-9, 700.0, -700.0]]
+    )  # at 0 and off the other kinks
 
     found = CURVATURES[activation](z)
 
