@@ -1,6 +1,7 @@
 """How hard Hypothesis looks: HYPOTHESIS_PROFILE=dev, ci, nightly or mutants (default: ci where CI is set, else dev)."""
 
 import os
+import signal
 from pathlib import Path
 
 # before NumPy and JAX are imported, here and in the workers: threads of their own would fight over the cores
@@ -11,6 +12,9 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 from hypothesis import HealthCheck, Phase, settings
+
+# where the tests run in the background of a script, Ctrl-C is ignored, and would be in all that they begin
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 common = {
     "deadline": None,  # the first problem of a shape compiles
