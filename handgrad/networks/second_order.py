@@ -220,7 +220,9 @@ def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activat
         (slope,) = layer.f_backward(xp.ones_like(layer.z))  # (N, H)
         dz = xp.reshape(S * slope[:, None, :], (N * C, -1))  # one product for all examples, not one for each
         S = xp.reshape(dz @ layer.W.T, (N, C, -1))
-    return S if S.shape[0] == N > 1 else xp.asarray(xp.broadcast_to(S, (N, *S.shape[1:])), copy=True)
+    if len(of.layers) == 1:  # S is W itself still
+        S = xp.asarray(xp.broadcast_to(S, (N, *S.shape[1:])), copy=True)
+    return S
 
 
 def _product(
