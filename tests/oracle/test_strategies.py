@@ -13,6 +13,9 @@ from oracle.strategies import ACTIVATIONS_OF_MLP, DOMAINS, network_problems, rul
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])
 
+# What is found and not made smaller is as large as problems come; Hypothesis would rather not print it.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 CASES = {
     "a single example": lambda p: len(p.X) == 1,
     "a single class": lambda p: p.params["b2"].size == 1,
