@@ -2,17 +2,19 @@
 
 Two correct programs for one gradient differ by their rounding alone, so the bound is the size of that rounding. It is
 measured on the oracle's own program by Monte Carlo arithmetic: the gradient is evaluated again with the result of each
-operation that rounds changed by ± one unit in the last place, at random, and the largest change over ``DRAWS`` draws
-is the spread of the entry. Whatever amplifies rounding, amplifies the spread alike: ill-conditioned weights,
+operation that rounds changed by ± about one unit in the last place, at random, and the largest change over ``DRAWS``
+draws is the spread of the entry. Whatever amplifies rounding, amplifies the spread alike: ill-conditioned weights,
 cancellation in a sum, p_y − 1 for a label that leads, a pre-activation so near a kink that rounding decides its side.
 What does not round does not spread: zeros, and sums and products of small integers, stay as exact as they are in any
 correct program, so at a kink that is hit exactly the convention itself is compared.
 
-- An operation is perturbed by 1 ulp = 2 units of roundoff, twice what IEEE arithmetic errs by; a sum of two by no more
-  than the smaller of them, which is the most that can be lost of it.
+- An operation is perturbed by ½ to 1½ ulp, and so by at least what IEEE arithmetic errs by; a sum of two by no more
+  than the smaller of them, which is the most that can be lost of it. No two are perturbed alike: two numbers that
+  nearly cancel, and are changed by one ulp each, keep their difference whenever both go the same way, and one pair in
+  256 would do so in every draw.
 - The terms of a sum or matrix product are perturbed one by one, so that its spread grows with its length.
-- The signs are drawn at random: in half of the draws each entry has its own, in the other half all entries of a result
-  err the same way, for rounding can be systematic, as when the same is lost beside a large number in each row.
+- The signs are drawn at random, too: in half of the draws each entry has its own, in the other half all entries of a
+  result err the same way, for rounding can be systematic, as when the same is lost beside a large number in each row.
 - A number below the smallest normal one may be flushed to zero. So it is changed by as much as itself.
 - ``FACTOR`` covers what the largest of 16 draws does not: a program's exponentials err by up to 4 units of roundoff and
   its order of summation may be a worse one; and the draws themselves may come out small (below a quarter of the
@@ -107,7 +109,7 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     """Return a function of a dtype and f's arguments that runs f, and runs it with its rounding exaggerated.
 
     It returns f's results, and the results of running f's operations in float64 ``DRAWS`` + 1 times, stacked, with each
-    that rounds changed by ± one unit in the last place of the dtype. In the first of these runs nothing is changed.
+    that rounds changed by ± ½ to 1½ units in the last place of the dtype. In the first of them nothing is changed.
     If it is not compiled, it is NumPy that carries out the operations that JAX has found.
     """
     jaxpr, out_shape = jax.make_jaxpr(f, return_shape=True)(*example)
@@ -115,14 +117,15 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     together = np.arange(DRAWS + 1) % 2 == 0
 
     # the same every time: a verdict can be repeated
-    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), size=(DRAWS + 1, _entries(jaxpr.jaxpr)))
-    signs[0] = 0
+    units = np.random.default_rng(0).uniform(-1, 1, (DRAWS + 1, _entries(jaxpr.jaxpr)))
+    units += np.copysign(0.5, units)
+    units[0] = 0
 
     if not compiled:
 
         def interpreted(dtype: Any, *args: Any) -> Any:
             limits = np.finfo(dtype)
-            run = _Perturbation(signs, together, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
+            run = _Perturbation(units, together, float(limits.eps), float(limits.tiny), np, primitives.carry_out)
             with np.errstate(all="ignore"):
                 results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
             draws = [np.asarray(value) for value, _ in results]
@@ -131,16 +134,16 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
         return interpreted
 
     @functools.partial(jax.vmap, in_axes=(0, 0, None, None, None))
-    def draw(signs: Any, together: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
-        run = _Perturbation(signs, together, eps, tiny, jnp, primitives.bind)
+    def draw(units: Any, together: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
+        run = _Perturbation(units, together, eps, tiny, jnp, primitives.bind)
         results = run.run(jaxpr, [run.measured(a) for a in leaves])
         return jax.tree.unflatten(structure, [value for value, _ in results])
 
     @jax.jit
-    def both(signs: Any, together: Any, eps: Any, tiny: Any, args: Any) -> Any:
-        return f(*args), draw(signs, together, eps, tiny, jax.tree.leaves(args))
+    def both(units: Any, together: Any, eps: Any, tiny: Any, args: Any) -> Any:
+        return f(*args), draw(units, together, eps, tiny, jax.tree.leaves(args))
 
-    on_device = jax.device_put((signs.astype(float), together))
+    on_device = jax.device_put((units, together))
 
     def g(dtype: Any, *args: Any) -> Any:
         limits = np.finfo(dtype)
@@ -183,8 +186,8 @@ class _Perturbation:
     It is one draw, of which ``jax.vmap`` makes all, or all draws at once, along the first axis of every value.
     """
 
-    #: A row for each draw.
-    signs: Any
+    #: By how many units in the last place each entry is changed: a row for each draw.
+    units: Any
     #: Whether all entries of a result err the same way, in each draw.
     together: Any
     eps: Any
@@ -224,36 +227,39 @@ class _Perturbation:
             size = self.xp.where(size * self.eps <= 1, size, np.inf)
         inexact = self.xp.where(size < np.inf, 0.0, 1.0)
         if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
-            summed = (self.jitter(v, inexact * self.error(v)) if jnp.issubdtype(v.dtype, float) else v for v in values)
+            summed = (self.jitter(v, inexact) if jnp.issubdtype(v.dtype, float) else v for v in values)
             return [(r, size) for r in self.bind(eqn, *summed)]
         results = self.bind(eqn, *values)
-        errors = [self.error(r) for r in results]
+        small = None
         if name in _ADDITIONS:  # a + b is never further off than a or b would be
-            a, b = (primitives.aligned(v, results[0].ndim, self.signs.ndim - 1) for v in values)
+            a, b = (primitives.aligned(v, results[0].ndim, self.units.ndim - 1) for v in values)
             small = self.xp.where(self.xp.abs(a) < self.xp.abs(b), a, b)
-            errors = [self.xp.sign(small) * self.xp.minimum(errors[0], self.xp.abs(small))]
-        return [(self.jitter(r, inexact * e), size) for r, e in zip(results, errors)]
+        return [(self.jitter(r, inexact, small), size) for r in results]
 
-    def error(self, x: Any) -> Any:
-        """Return one unit in the last place of x, or x itself if it may be flushed to zero."""
-        return self.xp.maximum(self.eps * self.xp.abs(x), self.xp.minimum(self.xp.abs(x), self.tiny))
+    def jitter(self, x: Any, inexact: Any, small: Any = None) -> Any:
+        """Return x changed where it is inexact and finite: each entry by ± units of its own, or all to one side.
 
-    def jitter(self, x: Any, error: Any) -> Any:
-        """Return x ± the error where x is finite: each entry with a sign of its own, or all with one."""
-        draws = self.signs.shape[:-1]
+        What may be flushed to zero is changed by as much as itself, and nothing by more than what is ``small``, if
+        that is given.
+        """
+        draws = self.units.shape[:-1]
         shape = x.shape[len(draws) :]
         start, self.used = self.used, self.used + math.prod(shape)
-        own = self.signs[..., start : self.used].reshape(x.shape)
-        sign = own
-        if own.size:
+        units = self.units[..., start : self.used].reshape(x.shape)
+        if units.size:
             one = (*draws, *(1 for _ in shape))
-            sign = self.xp.where(self.together.reshape(one), self.signs[..., start].reshape(one), own)
-        return self.xp.where(self.xp.isfinite(x), x + error * sign, x)
+            to_one_side = self.xp.copysign(units, self.units[..., start].reshape(one))
+            units = self.xp.where(self.together.reshape(one), to_one_side, units)
+        size = self.xp.abs(x)
+        error = self.xp.maximum(self.eps * size * self.xp.abs(units), self.xp.minimum(size, self.tiny))
+        if small is not None:
+            error = self.xp.sign(small) * self.xp.minimum(error, self.xp.abs(small))
+        return self.xp.where(self.xp.isfinite(x), x + inexact * error * self.xp.sign(units), x)
 
     def measured(self, x: Any) -> tuple[Any, Any]:
         """Return x in each draw, and the size of the integers in it."""
         x = self.xp.asarray(x)
-        everywhere = self.xp.broadcast_to(x, self.signs.shape[:-1] + x.shape)
+        everywhere = self.xp.broadcast_to(x, self.units.shape[:-1] + x.shape)
         if x.dtype == bool:
             return everywhere, 1.0
         size = self.xp.max(self.xp.abs(x), initial=1).astype(float)
@@ -271,7 +277,7 @@ def _inner(eqn: Any) -> core.ClosedJaxpr | None:
 
 
 def _entries(jaxpr: Any) -> int:
-    """Count the entries of all operands and results: more signs than these cannot be needed."""
+    """Count the entries of all operands and results: more units than these cannot be needed."""
     return sum(
         _entries(inner.jaxpr) if (inner := _inner(eqn)) else sum(v.aval.size for v in [*eqn.invars, *eqn.outvars])
         for eqn in jaxpr.eqns
