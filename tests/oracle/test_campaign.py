@@ -340,18 +340,27 @@ def test_a_redis_that_is_not_there_is_one_line_before_anything_is_checked(capsys
     assert "no Redis answers at redis://127.0.0.1:1/0" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_cluster_makes_the_same_table(tmp_path):
+def test_a_cluster_makes_the_same_table_though_a_worker_is_killed(tmp_path):
     distributed = pytest.importorskip("distributed")
-    plan = Plan(("identity",), 120, seed=3)
+    plan = Plan(("expressions",), 100, seed=3)
     expected = run(plan, tmp_path)
     from oracle import cluster
 
     campaign = Campaign(plan, Findings(str(tmp_path)))
+    killed_after = []
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as local:
-        cluster.run(campaign, local.scheduler_address, show=lambda: None)
 
+        def kill_once():
+            if campaign.rows[0].problems and not killed_after:
+                killed_after.append(campaign.rows[0].problems)
+                os.kill(local.workers[0].pid, signal.SIGKILL)
+
+        cluster.run(campaign, local.scheduler_address, show=kill_once)
+
+    assert killed_after
+    assert killed_after[0] < 100
     assert without_seconds(campaign) == without_seconds(expected)
 
 
