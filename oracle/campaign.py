@@ -262,23 +262,25 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         text = file.read()
     try:
         saved = json.loads(text)
-        plan = Plan(**saved["plan"] | {"names": tuple(saved["plan"]["names"])})
-        if not {*plan.names} <= {*NAMES, TRAINING} or plan.dtype not in (None, "float32", "float64"):
+        names, dtype = tuple(saved["plan"]["names"]), saved["plan"]["dtype"]
+        plan = Plan(names, int(saved["plan"]["problems"]), int(saved["plan"]["seed"]), dtype)
+        if not {*names} <= {*NAMES, TRAINING} or dtype not in (None, "float32", "float64") or plan.problems < 1:
             raise ValueError
-        tallies = {
-            name: _Tally(
-                Row.from_json(tally["row"]),
-                tally["merged"],
-                {int(number): Row.from_json(part) for number, part in tally["parts"].items()},
-                frozenset(tally["finished"]),
-            )
-            for name, tally in ((name, saved["names"][name]) for name in plan.names)
-        }
-        if not all(0 <= tally.merged <= plan.shares(name) for name, tally in tallies.items()):
-            raise ValueError
+        tallies = {name: _tally(plan, name, saved["names"][name]) for name in names}
         return {"plan": plan, "seconds": float(saved["seconds"]), "tallies": tallies}
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} expected a campaign, found something else there") from error
+
+
+def _tally(plan: Plan, name: str, saved: Any) -> _Tally:
+    row, merged, finished = Row.from_json(saved["row"]), int(saved["merged"]), frozenset(map(int, saved["finished"]))
+    parts = {int(number): Row.from_json(part) for number, part in saved["parts"].items()}
+    later = range(merged, plan.shares(name))
+    if merged < 0 or not finished <= parts.keys() or not all(number in later for number in parts):
+        raise ValueError
+    if {row.name, *(part.name for part in parts.values())} != {name}:
+        raise ValueError
+    return _Tally(row, merged, parts, finished)
 
 
 def check(share: Share, findings: Findings, tell: Callable[[Row], None]) -> Row:

@@ -53,13 +53,17 @@ class Row:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Row":
         """Return the row that ``dataclasses.asdict`` made a record of, which has been JSON since."""
-        row = cls(**record)
-        if record["worst"]:
-            row.worst = Comparison(**{**record["worst"], "index": tuple(record["worst"]["index"])})
-        if record["failure"]:
-            dtype, sentences, code = record["failure"]
-            row.failure = dtype, tuple(sentences), code
-        return row
+        worst, failure = record["worst"], record["failure"]
+        if worst:
+            errors = (float(worst[what]) for what in ("given", "expected", "bound"))
+            worst = Comparison(str(worst["name"]), tuple(map(int, worst["index"])), *errors)
+            if not worst.agrees:
+                raise ValueError(f"expected what agrees, given {worst}")
+        if failure:
+            dtype, sentences, code = failure
+            failure = str(dtype), tuple(map(str, sentences)), str(code)
+        problems, overruled = int(record["problems"]), int(record["overruled"])
+        return cls(str(record["name"]), problems, overruled, float(record["seconds"]), worst or None, failure or None)
 
     @property
     def verdict(self) -> str:

@@ -23,11 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from handgrad import NonFiniteError, TrainingDiverged, exponential_decay, fit, init_params, sgd, two_layer
 from handgrad.checkpoints import load_checkpoint, load_params
 from handgrad.datasets import digits, mnist
 from handgrad.datasets.cifar10 import _read as read_batch
+from oracle.campaign import Campaign, Plan
+from oracle.campaign import _read as read_campaign
+from oracle.comparison import Comparison
+from oracle.database import Findings
+from oracle.table import Row, report
 
 SECONDS = 10  # that a reader may take for a file
 RNG = np.random.default_rng(0)
@@ -180,15 +186,16 @@ def change_npz(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_json(text: str, rng: random.Random) -> str:
-    """Return the text of a JSON object with one entry changed, at any depth."""
+    """Return a JSON text with one entry changed, at any depth."""
     try:
-        tree = inner = json.loads(text)
-        while isinstance(inner, dict) and inner:
-            key = rng.choice(list(inner))
-            if not isinstance(inner[key], dict) or rng.random() < 0.2:
-                inner[key] = rng.choice([*INTEGERS, None, "", [], {}, [1] * 700, 0.5, True])
-                break
-            inner = inner[key]
+        tree = json.loads(text)
+        places, inside = [], [tree]
+        for inner in inside:
+            for key in inner if isinstance(inner, dict) else range(min(len(inner), 5)):
+                places.append((inner, key))
+                inside += [inner[key]] if isinstance(inner[key], dict | list) else []
+        inner, key = rng.choice(places)
+        inner[key] = rng.choice([*INTEGERS, None, "", [], {}, [1] * 700, 0.5, True])
         return json.dumps(tree)
     except Exception:
         return rng.choice(TEXTS)
@@ -355,6 +362,26 @@ def _mnist(path: Path) -> None:
         assert X.shape == (len(y), 784)
 
 
+def _campaigns(folder: Path) -> list[bytes]:
+    plan = Plan(("relu", "affine"), 250, seed=1)
+    campaign = Campaign(plan, Findings(str(folder)), folder / "campaign.json")
+    failure = "float64", ("dz[0, 1] is 2.0, expected 1.0",), "z = …"
+    for number, finished in (0, True), (2, True), (1, False):
+        row = Row("relu", 40 * number, 0, 0.5, Comparison("dz", (0, 1), 2.0, 1.9, 0.3), failure if number else None)
+        campaign.told(plan.share("relu", number, row), row, finished=finished)
+    campaign.save()
+    return [(folder / "campaign.json").read_bytes()]
+
+
+def _campaign(path: Path) -> None:
+    saved = read_campaign(path)  # as Campaign does, which then writes it
+    report([tally.all for tally in saved["tallies"].values()], Console(file=io.StringIO()), saved["seconds"])
+
+
+def _change_campaign(content: bytes, rng: random.Random) -> bytes:
+    return flip(content, rng) if rng.random() < 0.3 else change_json(content.decode("utf-8", "ignore"), rng).encode()
+
+
 #: By the name of the file that is hostile, and the folder that it lies in.
 READERS: dict[str, Reader] = {
     place: Reader(place.rpartition("/")[2], *rest)
@@ -373,6 +400,7 @@ READERS: dict[str, Reader] = {
         ("mnist-labels/t10k-labels-idx1-ubyte", _mnist_files("labels"), _mnist, change_idx),
         ("cifar10/test_batch", _batches(""), _cifar10, change_pickle),
         ("cifar10-binary/test_batch.bin", _batches(".bin"), _cifar10, flip),
+        ("campaign/campaign.json", _campaigns, _campaign, _change_campaign),
     ]
 }
 DIGITS = Path(digits.__code__.co_filename).with_name("digits.npz")
