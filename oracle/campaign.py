@@ -261,7 +261,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     with open(path, "rb") as file:
         text = file.read()
     try:
-        saved = json.loads(text)
+        saved = json.loads(text.decode())
         names, dtype = tuple(saved["plan"]["names"]), saved["plan"]["dtype"]
         plan = Plan(names, int(saved["plan"]["problems"]), int(saved["plan"]["seed"]), dtype)
         if not {*names} <= {*NAMES, TRAINING} or dtype not in (None, "float32", "float64") or plan.problems < 1:

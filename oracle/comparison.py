@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from oracle import primitives
 
-__all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "perturbed"]
+__all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "either", "perturbed"]
 
 DRAWS = 16
 FACTOR = 4
@@ -177,6 +177,11 @@ def compare(
             at = tuple(map(int, np.unravel_index(np.argmax(excess), g.shape)))
             found.append(Comparison(name, at, float(g[at]), float(e[at]), float(b[at])))
     return found
+
+
+def either(first: list[Comparison], second: list[Comparison]) -> list[Comparison]:
+    """Return the first comparison of each array if it agrees, else the second."""
+    return [a if a.agrees else b for a, b in zip(first, second)]
 
 
 @dataclass

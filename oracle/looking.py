@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oracle import contract, diagnosis
 from oracle.candidates import Answer, Refusal, Runner
-from oracle.comparison import Comparison, compare
+from oracle.comparison import Comparison, compare, either
 from oracle.contract import Breach
 from oracle.strategies import NetworkProblem, RuleProblem
 from oracle.witnesses import exact, jax_grad
@@ -91,11 +91,11 @@ class Looker:
         like = _like(problem)
         arrays = {name: a.reshape(like[name].shape) for name, a in arrays.items() if _fits(a, like[name])}
         testimony = _said(jax_grad, problem)
-        found = compare(arrays, testimony.expected, testimony.bound)
+        found = testimony.compare(arrays)
         expected = testimony.expected
         if not all(c.agrees for c in found) and self.hearings < HEARINGS and problem.truth is None:
             truth = _said(exact, problem)
-            found = compare(arrays, truth, testimony.bound)
+            found = either(found, compare(arrays, truth, testimony.bound))
             self.hearings += not all(c.agrees for c in found)
             expected = {name: np.asarray(truth[name], float) for name in expected}
         if not all(c.agrees for c in found) and is_known_network(problem):
