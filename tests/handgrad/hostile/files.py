@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 
 from handgrad import NonFiniteError, TrainingDiverged, exponential_decay, fit, init_params, sgd, two_layer
@@ -371,6 +372,9 @@ def _campaigns(folder: Path) -> list[bytes]:
         campaign.told(plan.share("relu", number, row), row, finished=finished)
     campaign.save()
     return [(folder / "campaign.json").read_bytes()]
+
+
+cell_len("字")  # for which rich imports a table, once
 
 
 def _campaign(path: Path) -> None:
