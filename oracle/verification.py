@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import handgrad
 from oracle import contract
-from oracle.comparison import Comparison, compare, either
+from oracle.comparison import Comparison, compare
 from oracle.expressions import EXPRESSIONS, SECOND_DERIVATIVES, ExpressionProblem, evaluate, expression_problems
 from oracle.strategies import NetworkProblem, RuleProblem, network_problems, rule_problems
 from oracle.witnesses import complex_step, exact, jax_grad, loops
@@ -118,7 +118,7 @@ def _examine(problem: Problem, answer: Callable[[Any], Answers]) -> Examination:
     if all(c.agrees for c in found):
         return Examination(tuple(found))
     truth = exact.testify(problem)
-    judged = either(found, compare(given, truth, testimony.bound))
+    judged = compare(given, truth, testimony.bound)
     overruled = all(c.agrees for c in judged)
     worst = max(found if overruled else judged, key=lambda c: c.excess)
     return Examination(tuple(judged), (), tuple(_hear(problem, worst, truth, testimony.expected)), overruled)

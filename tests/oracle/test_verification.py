@@ -180,7 +180,7 @@ def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
 
 
 def test_what_jaxs_own_functions_give_is_right():
-    # XLA's log1p is up to 129 units off here, on a CPU, up to jaxlib 0.10.2
+    # XLA's log1p is up to 129 units off here, on a CPU, in jaxlib 0.10.2
     x = np.linspace(-0.414, -0.36, 12).reshape(3, 4)
     problem = RuleProblem("log1p", (x,), {}, np.ones_like(x))
 
