@@ -195,6 +195,8 @@ def change_json(text: str, rng: random.Random) -> str:
             for key in inner if isinstance(inner, dict) else range(min(len(inner), 5)):
                 places.append((inner, key))
                 inside += [inner[key]] if isinstance(inner[key], dict | list) else []
+        if not places:
+            return rng.choice(TEXTS)
         inner, key = rng.choice(places)
         inner[key] = rng.choice([*INTEGERS, None, "", [], {}, [1] * 700, 0.5, True])
         return json.dumps(tree)
