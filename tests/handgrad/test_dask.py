@@ -363,7 +363,8 @@ def test_a_worker_killed_in_the_middle_of_a_gradient_loses_nothing(cluster, tmp_
 
     J_without_it, grads_without_it = loss_and_grad(dies_at(2, tmp_path), scheduler=cluster)
 
-    assert len(list(tmp_path.iterdir())) == 4  # three chunks, one of them twice
+    # three chunks, one of them twice; and so the first call's, if its result died with the same worker
+    assert len(list(tmp_path.iterdir())) in (4, 5)
     cluster.wait_for_workers(2)
     assert len(before & set(cluster.run(os.getpid).values())) == 1
     assert J_without_it == J
