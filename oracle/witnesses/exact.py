@@ -287,17 +287,22 @@ def _expression(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
 
 
 def _second(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
-    """Return the product of the direction and the gradient, and how it changes: the gradient's difference quotient."""
+    """Return the product of the direction and the gradient, and how it changes: the gradient's difference quotient.
+
+    What cancels in it may have been rounded before: of so many digits, what that and the step leave of a zero is
+    below every float64.
+    """
     assert problem.direction is not None
-    step = mpf(10) ** -(DIGITS // 3)
-    moved = []
-    for sign in (1, 0, -1):
-        leaves = [numbers(a) + sign * step * numbers(v) for a, v in zip(problem.leaves, problem.direction)]
-        moved.append(_expression(replace(problem, leaves=tuple(leaves), direction=None)))
-    ahead, here, behind = moved
-    products = (np.sum(here[f"d{name}"] * numbers(v)) for name, v in zip(problem.argument_names, problem.direction))
-    found = {name: (ahead[name] - behind[name]) / (2 * step) for name in here if name != "value"}
-    return {name: np.asarray(a, object) for name, a in {"value": sum(products, mpf(0)), **found}.items()}
+    with mpmath.workdps(10 * DIGITS):
+        step = mpf(10) ** -(10 * DIGITS // 3)
+        moved = []
+        for sign in (1, 0, -1):
+            leaves = [numbers(a) + sign * step * numbers(v) for a, v in zip(problem.leaves, problem.direction)]
+            moved.append(_expression(replace(problem, leaves=tuple(leaves), direction=None)))
+        ahead, here, behind = moved
+        products = (np.sum(here[f"d{name}"] * numbers(v)) for name, v in zip(problem.argument_names, problem.direction))
+        found = {name: (ahead[name] - behind[name]) / (2 * step) for name in here if name != "value"}
+        return {name: np.asarray(a, object) for name, a in {"value": sum(products, mpf(0)), **found}.items()}
 
 
 def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from mpmath import mpf
 from handgrad import NETWORKS, RULES
 from handgrad.rules import PRIMITIVES
 from oracle.conventions import Conventions
+from oracle.expressions import ExpressionProblem, Step
 from oracle.strategies import network_problems, rule_problems
 from oracle.witnesses import exact, jax_grad, loops
 
@@ -112,6 +113,23 @@ def test_network_gradient_is_the_limit_of_the_difference_quotient(name):
             quotient = (up - down) / (mpf(at_up) - mpf(at_down))
             # the quotient of a smooth function is off by h² times a third derivative
             assert abs(quotient - truth[key][index]) < 100 * h**2, (key, index)
+
+
+@pytest.mark.parametrize("x", [3.0, 4.0, 5.0])
+def test_second_derivative_that_is_zero_is_no_float(x):
+    # 1 + g − g is added up for the first leaf, and rounded; how g changes with the second cancels all the same
+    steps = [("subtract", 0, 0), ("add", 1, 2), ("tanh", 3), ("add", 0, 4)]
+    problem = ExpressionProblem(
+        (np.array(1.0), np.array(x)),
+        tuple(Step(rule, tuple(operands), {}) for rule, *operands in steps),
+        direction=(np.array(0.0), np.array(1.0)),
+    )
+
+    truth = exact.testify(problem)
+
+    assert float(truth["dx0"]) == 0
+    slope = -2 * mpmath.tanh(x) * mpmath.sech(x) ** 2
+    assert float(truth["dx1"]) == pytest.approx(float(slope), rel=1e-14)
 
 
 def test_error_of_what_is_not_finite_is_infinite():
