@@ -9,9 +9,9 @@ What does not round does not spread: zeros, and sums and products of small integ
 correct program, so at a kink that is hit exactly the convention itself is compared.
 
 - An operation is perturbed by ½ to 1½ ulp, and so by at least what IEEE arithmetic errs by; a sum of two by no more
-  than the smaller of them, which is the most that can be lost of it. No two are perturbed alike: two numbers that
-  nearly cancel, and are changed by one ulp each, keep their difference whenever both go the same way, and one pair in
-  256 would do so in every draw.
+  than the smaller of them, which is the most that can be lost of it, unless float64 would lose the perturbation too.
+  No two are perturbed alike: two numbers that nearly cancel, and are changed by one ulp each, keep their difference
+  whenever both go the same way, and one pair in 256 would do so in every draw.
 - The terms of a sum or matrix product are perturbed one by one, so that its spread grows with its length.
 - The signs are drawn at random, too: in half of the draws each entry has its own, in the other half all entries of a
   result err the same way, for rounding can be systematic, as when the same is lost beside a large number in each row.
@@ -244,8 +244,8 @@ class _Perturbation:
     def jitter(self, x: Any, inexact: Any, small: Any = None) -> Any:
         """Return x changed where it is inexact and finite: each entry by ± units of its own, or all to one side.
 
-        What may be flushed to zero is changed by as much as itself, and nothing by more than what is ``small``, if
-        that is given.
+        What may be flushed to zero is changed by as much as itself; nothing by more than what is ``small``, if that is
+        given, but by what can be told from x in float64.
         """
         draws = self.units.shape[:-1]
         shape = x.shape[len(draws) :]
@@ -258,7 +258,8 @@ class _Perturbation:
         size = self.xp.abs(x)
         error = self.xp.maximum(self.eps * size * self.xp.abs(units), self.xp.minimum(size, self.tiny))
         if small is not None:
-            error = self.xp.sign(small) * self.xp.minimum(error, self.xp.abs(small))
+            least = np.finfo(float).eps * size * self.xp.abs(units)
+            error = self.xp.minimum(error, self.xp.where(small == 0, 0, self.xp.maximum(self.xp.abs(small), least)))
         return self.xp.where(self.xp.isfinite(x), x + inexact * error * self.xp.sign(units), x)
 
     def measured(self, x: Any) -> tuple[Any, Any]:

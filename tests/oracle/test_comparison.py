@@ -53,6 +53,22 @@ def test_spread_of_a_sum_is_that_of_its_terms_and_not_of_its_result():
     assert 1e8 * EPS / 4 < np.max(np.abs(draws[1:] - draws[0])) < 10 * 1e8 * EPS
 
 
+@pytest.mark.parametrize(
+    ("terms", "dtype", "least", "most"),
+    [
+        ([1000.1, 1e-5], np.float32, 0.9e-5, 1.1e-5),  # all of the smaller one may be lost, but not more
+        ([1000.1, 0.0], np.float32, 0, 0),
+        ([1e4, 3e-13], np.float64, 1e4 * EPS / 2, 2e4 * EPS),  # what is lost altogether, and 3e-13 beside it would be
+        ([1e4, 3e-13], np.float32, 1e4 * EPS / 2, 2e4 * EPS),
+        ([1e4, 0.0], np.float64, 0, 0),
+    ],
+)
+def test_spread_of_a_sum_of_two_is_what_may_be_lost_of_the_smaller(terms, dtype, least, most):
+    draws = spread(lambda x: x[0] + x[1], np.array(terms), dtype=dtype)
+
+    assert least <= np.max(np.abs(draws[1:] - draws[0])) <= most
+
+
 def test_near_a_kink_the_bound_spans_it_and_on_the_kink_it_does_not():
     slope = jax.grad(lambda x: jax.nn.relu(jnp.sum(x)))
 

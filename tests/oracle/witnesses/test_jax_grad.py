@@ -4,8 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oracle.strategies import RuleProblem
-from oracle.witnesses import jax_grad
+from oracle.strategies import NetworkProblem, RuleProblem
+from oracle.verification import answers
+from oracle.witnesses import exact, jax_grad
 
 
 def forbidden():
@@ -44,3 +45,15 @@ def test_jaxs_own_operations_are_those_of_the_rule():
     assert np.array_equal(said["value"], jnp.log1p(x))
     np.testing.assert_allclose(said["dx"], 1 / (1 + x), rtol=1e-15)
     assert jax_grad.testify(RuleProblem("relu", (x,), {}, np.ones_like(x))).by_jax is None  # these are compiled
+
+
+def test_the_bound_covers_what_is_lost_beside_a_large_bias():
+    params = {"W1": np.array([[3e-13, 0.0]]), "b1": np.array([1e4, 1e4])}  # both scores are 10⁴ in float64
+    problem = NetworkProblem("softmax_classifier", params, np.ones((1, 1)), np.array([1]), reg=0.0)
+
+    found, truth, bound = answers(problem), exact.testify(problem), jax_grad.testify(problem).bound
+
+    assert found["b1"].tolist() == [0.5, -0.5]
+    assert exact.error(found["b1"], truth["b1"]).max() > 100 * np.finfo(float).eps
+    assert np.all(exact.error(found["b1"], truth["b1"]) <= bound["b1"])
+    assert np.all(bound["b1"] < 1e-10)
