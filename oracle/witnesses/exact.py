@@ -20,6 +20,7 @@ from oracle.strategies import NetworkProblem, RuleProblem
 __all__ = ["ACTIVATIONS", "DIGITS", "RULES", "error", "numbers", "testify"]
 
 DIGITS = 60
+_NOTHING = mpf(2) ** -1075  # half the smallest float64
 
 _SELU_ALPHA = "1.6732632423543772848170429916717"
 _SELU_SCALE = "1.0507009873554804934193349852946"
@@ -306,6 +307,7 @@ def _second(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
 
 
 def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
+    """Chain the layers; a unit too small for float64 is 0, as in any program, so that the next may lie on a kink."""
     params = {name: numbers(a) for name, a in problem.params.items()}
     depth = len(params) // 2
     activations = problem.kwargs.get("activation", ("relu",) * (depth - 1))
@@ -316,8 +318,8 @@ def _network(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
         h = h @ params[f"W{i}"] + params[f"b{i}"]
         if i < depth:
             value, slope = ACTIVATIONS[activations[i - 1]]
-            h, s = _each(value, h), _each(slope, h)
-            slopes.append(s)
+            slopes.append(_each(slope, h))
+            h = _each(lambda a: a if abs(a) > _NOTHING else mpf(0), _each(value, h))
 
     weight = 1 if problem.conventions.mean else len(problem.y)  # of the mean over the batch
     J, dz = _softmax_cross_entropy(mpf(weight), h, labels=problem.y)

@@ -13,7 +13,8 @@ from handgrad import NETWORKS, RULES
 from handgrad.rules import PRIMITIVES
 from oracle.conventions import Conventions
 from oracle.expressions import ExpressionProblem, Step
-from oracle.strategies import network_problems, rule_problems
+from oracle.strategies import NetworkProblem, network_problems, rule_problems
+from oracle.verification import answers
 from oracle.witnesses import exact, jax_grad, loops
 
 CONVENTIONS = [Conventions(m, h, b) for m in (True, False) for h in (True, False) for b in (True, False)]
@@ -92,7 +93,6 @@ def test_network_gradient_is_the_limit_of_the_difference_quotient(name):
     depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
     kwargs = {"activation": ("mish", "gelu")} if name == "mlp" else {}
     from handgrad import init_params
-    from oracle.strategies import NetworkProblem
 
     params = init_params([2, *[3] * (depth - 1), 2], rng=rng)
     X, y = rng.standard_normal((2, 2)), np.array([0, 1])
@@ -130,6 +130,19 @@ def test_second_derivative_that_is_zero_is_no_float(x):
     assert float(truth["dx0"]) == 0
     slope = -2 * mpmath.tanh(x) * mpmath.sech(x) ** 2
     assert float(truth["dx1"]) == pytest.approx(float(slope), rel=1e-14)
+
+
+@pytest.mark.parametrize(("z", "on_the_kink"), [(-740.0, False), (-750.0, True), (-1e5, True)])
+def test_unit_that_is_0_in_float64_puts_the_next_on_the_kink(z, on_the_kink):
+    params = {"W1": np.array([[-z]]), "W2": np.array([[-2.0]]), "W3": np.array([[1.0, -1.0]])}
+    params |= {"b1": np.zeros(1), "b2": np.zeros(1), "b3": np.zeros(2)}
+    activation = ("sigmoid", "leaky_relu")
+    problem = NetworkProblem("mlp", params, -np.ones((1, 1)), np.array([0]), 0.0, {"activation": activation})
+
+    truth = exact.testify(problem)
+
+    assert truth["b2"][0] == truth["b3"] @ params["W3"][0] * (1 if on_the_kink else mpf(0.01))
+    assert np.all(exact.error(answers(problem)["b2"], truth["b2"]) < 1e-15)
 
 
 def test_error_of_what_is_not_finite_is_infinite():
