@@ -108,9 +108,9 @@ def custom_loss(half):
 def rule_of(factor):
     @jax.custom_vjp
     def rule(z):
-        return jax.nn.gelu(z)
+        return jnp.maximum(z, 0)
 
-    rule.defvjp(lambda z: (jax.nn.gelu(z), z), lambda z, dh: (factor * jax.vjp(jax.nn.gelu, z)[1](dh)[0],))
+    rule.defvjp(lambda z: (jnp.maximum(z, 0), z), lambda z, dh: (factor * dh * (z > 0),))
     return rule
 
 
@@ -124,19 +124,25 @@ def test_a_function_that_jax_computes_less_exactly_than_numpy_is_no_mistake_of_t
         log1p.defvjp(lambda x: (jnp.log1p(x), x), lambda x, dz: (dz * slope(x),))
         return log1p
 
-    assert oracle.check_rule(rule(lambda x: 1 / (1 + x)), "log1p").ok
-    ask, x = as_rule(rule(lambda x: 1 / x)), np.linspace(-0.414, -0.36, 12).reshape(3, 4)
+    x = np.linspace(-0.414, -0.36, 12).reshape(3, 4)
+    problem = RuleProblem("log1p", (x,), {}, np.ones_like(x))
+    assert not np.allclose(jnp.log1p(x), np.log1p(x), rtol=1e-14, atol=0)
 
-    def wrong(problem):
-        value, backward = ask(*problem.args)
-        return value, backward(problem.cotangent)
+    def wrong_in(slope):
+        ask = as_rule(rule(slope))
 
-    look = Looker(wrong, time_limit=60)(RuleProblem("log1p", (x,), {}, np.ones_like(x)))
-    assert [c.name for c in look.wrong] == ["dx"]  # the value is what JAX gives, though exact arithmetic was asked, too
+        def answer(problem):
+            value, backward = ask(*problem.args)
+            return value, backward(problem.cotangent)
+
+        return [c.name for c in Looker(answer, time_limit=60)(problem).wrong]
+
+    assert wrong_in(lambda x: 1 / (1 + x)) == []
+    assert wrong_in(lambda x: 1 / x) == ["dx"]  # the value is what JAX gives, though exact arithmetic was asked, too
 
 
 def test_a_custom_vjp_is_taken_as_it_is():
-    right, wrong = (oracle.check_rule(rule_of(f), "gelu", examples=12, time_limit=60) for f in (1.0, -1.0))  # compiles
+    right, wrong = (oracle.check_rule(rule_of(f), "relu", examples=12, time_limit=60) for f in (1.0, -1.0))  # compiles
 
     assert right.ok, str(right)
     assert wrong.causes == ("sign-flipped",)
@@ -171,8 +177,10 @@ def test_a_rule_of_ones_own_is_checked_against_any_function():
 
 
 def test_arrays_of_another_library_are_compared_as_they_are():
+    value_and_grad = jax.jit(jax.value_and_grad(twins.NETWORKS["two_layer"].loss))
+
     def differentiated(params, X, y, reg):
-        return jax.value_and_grad(twins.NETWORKS["two_layer"].loss)(params, X.astype(float), y.astype(int), reg)
+        return value_and_grad(params, X.astype(float), y.astype(int), reg)
 
     of_one_shape = oracle.problems("two_layer", dtype=np.float64).filter(lambda p: len(p.X) == p.X.shape[1] == 1)
 
