@@ -259,7 +259,7 @@ class _Perturbation:
         error = self.xp.maximum(self.eps * size * self.xp.abs(units), self.xp.minimum(size, self.tiny))
         if small is not None:
             least = np.finfo(float).eps * size * self.xp.abs(units)
-            error = self.xp.minimum(error, self.xp.where(small == 0, 0, self.xp.maximum(self.xp.abs(small), least)))
+            error = self.xp.sign(small) * self.xp.minimum(error, self.xp.maximum(self.xp.abs(small), least))
         return self.xp.where(self.xp.isfinite(x), x + inexact * error * self.xp.sign(units), x)
 
     def measured(self, x: Any) -> tuple[Any, Any]:

@@ -69,6 +69,16 @@ def test_spread_of_a_sum_of_two_is_what_may_be_lost_of_the_smaller(terms, dtype,
     assert least <= np.max(np.abs(draws[1:] - draws[0])) <= most
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_in_half_of_the_draws_all_that_is_lost_is_lost_together(dtype):
+    small = np.random.default_rng(0).standard_normal(12) * 10 * np.finfo(dtype).eps  # of which 1000.1 keeps nothing
+
+    draws = spread(lambda x: 1000.1 + x, small, dtype=dtype)
+
+    signs = np.sign(draws[1:] - draws[0]) * np.sign(small)
+    assert np.sum(np.all(signs == signs[:, :1], axis=1)) == DRAWS / 2
+
+
 def test_near_a_kink_the_bound_spans_it_and_on_the_kink_it_does_not():
     slope = jax.grad(lambda x: jax.nn.relu(jnp.sum(x)))
 
