@@ -116,7 +116,7 @@ def test_network_gradient_is_the_limit_of_the_difference_quotient(name):
 
 
 @pytest.mark.parametrize("x", [3.0, 4.0, 5.0])
-def test_second_derivative_that_is_zero_is_no_float(x):
+def test_second_derivative_that_is_zero_is_below_every_float(x):
     # 1 + g − g is added up for the first leaf, and rounded; how g changes with the second cancels all the same
     steps = [("subtract", 0, 0), ("add", 1, 2), ("tanh", 3), ("add", 0, 4)]
     problem = ExpressionProblem(
