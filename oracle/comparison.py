@@ -244,8 +244,8 @@ class _Perturbation:
     def jitter(self, x: Any, inexact: Any, small: Any = None) -> Any:
         """Return x changed where it is inexact and finite: each entry by ± units of its own, or all to one side.
 
-        What may be flushed to zero is changed by as much as itself; nothing by more than what is ``small``, if that is
-        given, but by what can be told from x in float64.
+        What may be flushed to zero is changed by as much as itself, and nothing by more than what is ``small``, if
+        that is given, unless float64 could not tell the change.
         """
         draws = self.units.shape[:-1]
         shape = x.shape[len(draws) :]

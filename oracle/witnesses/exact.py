@@ -1,4 +1,4 @@
-"""Exact arithmetic: values and gradients to 60 digits with mpmath, the judge when handgrad and JAX differ.
+"""Exact arithmetic: values and gradients in 60 digits with mpmath, the judge when handgrad and JAX differ.
 
 Each rule has its value and its derivative here, written from the definition; at a kink the derivative is what the table
 of conventions in ``docs/derivations/kinks.md`` says. A network is their chain rule. Slow, and for small problems.
@@ -290,8 +290,8 @@ def _expression(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
 def _second(problem: ExpressionProblem) -> dict[str, NDArray[Any]]:
     """Return the product of the direction and the gradient, and how it changes: the gradient's difference quotient.
 
-    What cancels in it may have been rounded before: of so many digits, what that and the step leave of a zero is
-    below every float64.
+    What cancels in it may have been rounded before. So there are ten times the digits: what that and the step leave of
+    a zero is below every float64.
     """
     assert problem.direction is not None
     with mpmath.workdps(10 * DIGITS):
