@@ -1,12 +1,9 @@
 """Backpropagation derived by hand, in NumPy, and proved against jax.grad."""
 
 from handgrad import datasets, graph, rules
-from handgrad.accumulation import accumulate
-from handgrad.checkpoints import load_params, save_params
-from handgrad.classifiers import TwoLayerNet
 from handgrad.frameworks import as_autograd_function, as_custom_vjp
-from handgrad.networks import NETWORKS, init_params, mlp, softmax_classifier, three_layer, two_layer
-from handgrad.optimizers import adagrad, adam, adamw, exponential_decay, rmsprop, sgd
+from handgrad.networks import NETWORKS, init_params
+from handgrad.networks.perceptrons import mlp, softmax_classifier, three_layer, two_layer
 from handgrad.rules import (
     ACTIVATIONS,
     RULES,
@@ -28,7 +25,11 @@ from handgrad.rules import (
     softsign,
     tanh,
 )
-from handgrad.training import TrainingDiverged, fit
+from handgrad.training.accumulation import accumulate
+from handgrad.training.checkpoints import load_params, save_params
+from handgrad.training.classifiers import TwoLayerNet
+from handgrad.training.fit import TrainingDiverged, fit
+from handgrad.training.optimizers import adagrad, adam, adamw, exponential_decay, rmsprop, sgd
 from handgrad.validation import NonFiniteError
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from handgrad.commands import draw, train
-from handgrad.training import TrainingDiverged, TrainingInterrupted
+from handgrad.training.fit import TrainingDiverged, TrainingInterrupted
 
 __all__ = ["main"]
 

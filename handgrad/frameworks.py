@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.graph.differentiation import takes_needs
-from handgrad.namespace import Array
+from handgrad.arrays.namespace import Array
+from handgrad.graph.reverse_mode import takes_needs
 from handgrad.rules.rule import Rule
 
 __all__ = ["as_autograd_function", "as_custom_vjp"]

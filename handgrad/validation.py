@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.namespace import NUMPY, Array, arange, library, namespace, require_alike
+from handgrad.arrays.namespace import NUMPY, Array, arange, library, namespace, require_alike
 
 __all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg", "number_in"]
 

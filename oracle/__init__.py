@@ -6,22 +6,22 @@ Nothing is imported before it is used: JAX takes a second.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oracle.adapters import adapt
-    from oracle.checking import assert_gradients, check, check_rule, problems
-    from oracle.conventions import Conventions
-    from oracle.verdict import Verdict, WrongGradient
+    from oracle.candidates.adapters import adapt
+    from oracle.checks.check import assert_gradients, check, check_rule, problems
+    from oracle.reports.verdict import Verdict, WrongGradient
+    from oracle.strategies.conventions import Conventions
 
 __all__ = ["Conventions", "Verdict", "WrongGradient", "adapt", "assert_gradients", "check", "check_rule", "problems"]
 
 _HOMES = {
-    "adapt": "adapters",
-    "assert_gradients": "checking",
-    "check": "checking",
-    "check_rule": "checking",
-    "problems": "checking",
-    "Conventions": "conventions",
-    "Verdict": "verdict",
-    "WrongGradient": "verdict",
+    "adapt": "candidates.adapters",
+    "assert_gradients": "checks.check",
+    "check": "checks.check",
+    "check_rule": "checks.check",
+    "problems": "checks.check",
+    "Conventions": "strategies.conventions",
+    "Verdict": "reports.verdict",
+    "WrongGradient": "reports.verdict",
 }
 
 

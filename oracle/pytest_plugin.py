@@ -51,10 +51,10 @@ class GradientProblem:
         __tracebackhide__ = True
         import numpy as np
 
-        from oracle.comparison import compare
-        from oracle.contract import misfits
-        from oracle.snippets import reproduction
-        from oracle.witnesses import exact, jax_grad
+        from oracle.candidates.contract import misfits
+        from oracle.gradients import autodiff, exact
+        from oracle.reports.code import reproduction
+        from oracle.rounding.monte_carlo import compare
 
         like = {"loss": np.zeros((), self.problem.dtype), **self.problem.params}
         widest = np.result_type(self.problem.X, self.problem.dtype)
@@ -62,7 +62,7 @@ class GradientProblem:
         complaints = [str(b) for b in misfits(given, like, widest) if b.array != "loss" or np.size(loss) != 1]
         if not complaints:
             given["loss"] = given["loss"].reshape(())
-            testimony = jax_grad.testify(self.problem)
+            testimony = autodiff.testify(self.problem)
             found = compare(given, testimony.expected, testimony.bound)
             if not all(c.agrees for c in found):
                 found = compare(given, exact.testify(self.problem), testimony.bound)
@@ -95,7 +95,7 @@ def _drawn(network: str = "two_layer", *, examples: int = 20, seed: int = 0, **o
     import hypothesis
     from hypothesis import HealthCheck, Phase
 
-    from oracle.checking import problems
+    from oracle.checks.check import problems
 
     found: list[GradientProblem] = []
 

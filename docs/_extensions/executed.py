@@ -1,4 +1,4 @@
-"""Blocks of the derivation pages that the tests execute (``tests/docs/equations.py``): code, set apart by its style."""
+"""Mark up the blocks that ``tests/tools/equations.py`` executes, so that their style sets them apart."""
 
 from typing import Any
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from _plots import BLUE, INK, MUTED, ORANGE, panel
-from oracle.accuracy import SYSTEMS
-from oracle.strategies import RuleProblem
-from oracle.witnesses import exact
+from oracle.gradients import exact
+from oracle.measurements.accuracy import SYSTEMS
+from oracle.strategies.problems import RuleProblem
 
 _POINTS, _BINS = 512, 64  # the lines go through the worst of each bin
 _LEAST, _MOST = 0.1, 1e19  # what is less, or infinite, is drawn as that

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from _plots import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, panel
 from handgrad import datasets, fit, init_params, two_layer
 from handgrad.__main__ import main
-from handgrad.optimizers import Optimizer, adagrad, adam, rmsprop, sgd
+from handgrad.training.optimizers import Optimizer, adagrad, adam, rmsprop, sgd
 
 _EPOCHS = np.arange(1, 9)
 

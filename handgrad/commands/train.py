@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from handgrad import datasets
-from handgrad.checkpoints import save_params
-from handgrad.namespace import Array
-from handgrad.networks import init_params, mlp
-from handgrad.optimizers import exponential_decay, sgd
+from handgrad.arrays.namespace import Array
+from handgrad.networks import init_params
+from handgrad.networks.perceptrons import mlp
 from handgrad.rules import ACTIVATIONS
-from handgrad.training import Fit, fit
+from handgrad.training.checkpoints import save_params
+from handgrad.training.fit import Fit, fit
+from handgrad.training.optimizers import exponential_decay, sgd
 
 __all__ = ["add"]
 
@@ -94,7 +95,7 @@ def _run(args: argparse.Namespace) -> None:
         raise ValueError(f"--save expected a file in a directory that can be written to, given {args.save}")
     on_cluster = args.workers is not None or args.scheduler is not None
     if on_cluster:
-        import handgrad.dask  # noqa: F401  before the data is read, in case there is no Dask
+        from handgrad.training import distributed  # noqa: F401  before the data is read, in case there is no Dask
     rng = np.random.default_rng(args.seed)
     X, y, X_test, y_test = _examples(args, rng)
     X, X_test, mean, scale = _standardise(X, X_test, np.dtype(args.dtype))
@@ -136,15 +137,15 @@ def _fit_on_cluster(args: argparse.Namespace, *given: Any, X_val: Array, y_val: 
     import dask
     import dask.array as da
 
-    import handgrad.dask
+    from handgrad.training import distributed
 
-    with handgrad.dask.connect(args.scheduler, workers=args.workers) as at:
+    with distributed.connect(args.scheduler, workers=args.workers) as at:
         at_once = os.cpu_count() or 1 if isinstance(at, str) else sum(at.nthreads().values())
         network, params, *examples = *given, X_val, y_val
         X, y, X_val, y_val = (da.from_array(a, chunks=(math.ceil(len(a) / at_once), *a.shape[1:])) for a in examples)
         # that examples read by this process are much to send to others is no news
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            return handgrad.dask.fit(network, params, X, y, X_val=X_val, y_val=y_val, scheduler=at, **settings)
+            return distributed.fit(network, params, X, y, X_val=X_val, y_val=y_val, scheduler=at, **settings)
 
 
 def _examples(args: argparse.Namespace, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:

@@ -5,7 +5,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.npz import read_npz
+from handgrad.files.npz import read_npz
 
 __all__ = ["digits"]
 

@@ -4,11 +4,11 @@ An operator or a function of NumPy's on a :class:`Variable` applies a rule of :m
 pullback; :func:`gradients` walks back along what was remembered.
 """
 
-from handgrad.graph.differentiation import gradients, value_and_grad
-from handgrad.graph.drawing import Drawing, draw
+from handgrad.graph.inspection.draw import Drawing, draw
+from handgrad.graph.inspection.trace import Trace, trace
 from handgrad.graph.networks import network_loss
-from handgrad.graph.tracing import Trace, trace
-from handgrad.graph.trees import variables
+from handgrad.graph.pytree import variables
+from handgrad.graph.reverse_mode import gradients, value_and_grad
 from handgrad.graph.variable import Variable, apply
 
 __all__ = [

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handgrad.arrays.namespace import Array
 from handgrad.graph.variable import Variable, apply
-from handgrad.namespace import Array
 from handgrad.rules import ACTIVATIONS, l2, softmax_cross_entropy
 
 __all__ = ["network_loss"]

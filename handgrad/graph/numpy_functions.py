@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from handgrad import rules
+from handgrad.arrays.namespace import NUMPY, library
 from handgrad.graph.variable import Variable, apply, plain
-from handgrad.namespace import NUMPY, library
 
 __all__ = ["call_function", "call_ufunc"]
 

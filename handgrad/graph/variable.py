@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from handgrad import rules
-from handgrad.namespace import Array, device, library, namespace, require_alike
+from handgrad.arrays.namespace import Array, device, library, namespace, require_alike
 from handgrad.rules import Rule
 
 __all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
@@ -258,7 +258,7 @@ class Variable:
         return numpy_functions.call_function(function, args, kwargs)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from handgrad.graph.namespace import namespace_over
+        from handgrad.graph.array_namespace import namespace_over
 
         return namespace_over(library(plain(self)))
 

@@ -1,7 +1,7 @@
 """Whole classifiers, each with scores, loss, loss_and_grad and predict as functions of a dict of parameters."""
 
-from handgrad.networks import mlp, softmax_classifier, three_layer, two_layer
 from handgrad.networks.initialization import init_params
+from handgrad.networks.perceptrons import mlp, softmax_classifier, three_layer, two_layer
 
 __all__ = ["NETWORKS", "init_params", "mlp", "softmax_classifier", "three_layer", "two_layer"]
 

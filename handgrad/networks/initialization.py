@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from handgrad.namespace import Array
+from handgrad.arrays.namespace import Array
 
 __all__ = ["init_params"]
 

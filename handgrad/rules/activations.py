@@ -4,7 +4,7 @@ Each slope f' keeps its relative accuracy in both tails, where the textbook form
 At a kink it is what ``jax.nn`` takes it to be; ``docs/derivations/kinks.md`` lists them all.
 """
 
-from handgrad.namespace import Array, namespace
+from handgrad.arrays.namespace import Array, namespace
 from handgrad.rules.rule import Pullback, Rule
 
 # fmt: off

@@ -7,7 +7,7 @@ that is not needed.
 
 from collections.abc import Callable
 
-from handgrad.namespace import Array, namespace, require_alike
+from handgrad.arrays.namespace import Array, namespace, require_alike
 from handgrad.rules.broadcasting import BOTH, Cotangents, operands, require_broadcast, unbroadcast
 from handgrad.rules.rule import Pullback
 

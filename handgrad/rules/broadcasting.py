@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handgrad.namespace import Array, namespace
+from handgrad.arrays.namespace import Array, namespace
 
 __all__ = ["BOTH", "Cotangents", "operands", "require_broadcast", "unbroadcast"]
 

@@ -1,6 +1,6 @@
 """Losses over scores and labels. Derivation: ``docs/derivations/softmax_cross_entropy.md``."""
 
-from handgrad.namespace import Array, arange, namespace
+from handgrad.arrays.namespace import Array, arange, namespace
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_labels
 

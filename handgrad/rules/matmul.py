@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handgrad.namespace import Array, namespace
+from handgrad.arrays.namespace import Array, namespace
 from handgrad.rules.broadcasting import BOTH, Cotangents, require_broadcast, unbroadcast
 
 __all__ = ["matmul"]

@@ -1,6 +1,6 @@
 """Penalties on the size of the weights. Derivation: ``docs/derivations/l2.md``."""
 
-from handgrad.namespace import Array, namespace, zeros
+from handgrad.arrays.namespace import Array, namespace, zeros
 from handgrad.rules.rule import Pullback
 from handgrad.validation import check_reg
 

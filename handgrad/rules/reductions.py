@@ -3,7 +3,7 @@
 import math
 from typing import Any, TypeAlias
 
-from handgrad.namespace import Array, device, namespace
+from handgrad.arrays.namespace import Array, device, namespace
 from handgrad.rules.rule import Pullback
 
 __all__ = ["logsumexp", "max", "mean", "sum", "var"]

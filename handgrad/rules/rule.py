@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from handgrad.namespace import Array
+from handgrad.arrays.namespace import Array
 
 __all__ = ["Pullback", "Rule"]
 

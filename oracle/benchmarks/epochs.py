@@ -9,9 +9,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad import datasets, init_params, training, two_layer
-from handgrad.optimizers import apply_updates, sgd
-from oracle import twins
+from handgrad import datasets, init_params, two_layer
+from handgrad.training import fit
+from handgrad.training.optimizers import apply_updates, sgd
+from oracle import reference
 
 __all__ = ["BATCH_SIZES", "PROGRAMS", "Epoch", "Lesson", "lesson"]
 
@@ -76,7 +77,7 @@ def by_fit(of: Lesson) -> Epoch:
 
     def epoch() -> Mapping[str, Any]:
         rng = _InOrder(np.random.PCG64(0))
-        return training.fit(
+        return fit.fit(
             two_layer, of.params, of.X, of.y, optimizer=opt, batch_size=of.batch_size, rng=rng, epochs=1, reg=of.reg
         ).params
 
@@ -117,7 +118,7 @@ def by_scikit_learn(of: Lesson) -> Epoch:
 
 def by_jax(of: Lesson) -> Epoch:
     """Return a compiled step, of ``jax.value_and_grad`` and the update, in a loop of Python's."""
-    loss_and_grad = jax.value_and_grad(twins.NETWORKS["two_layer"].loss)
+    loss_and_grad = jax.value_and_grad(reference.NETWORKS["two_layer"].loss)
 
     @jax.jit
     def step(params: Any, velocity: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:

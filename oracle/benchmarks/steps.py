@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad import graph, init_params, two_layer
-from oracle import twins
+from oracle import reference
 
 __all__ = ["PROGRAMS", "SHAPES", "Problem", "Shape", "Step", "problem"]
 
@@ -108,7 +108,7 @@ def textbook(of: Problem) -> Step:
 
 def by_jax(of: Problem) -> Step:
     """Return ``jax.jit(jax.value_and_grad(loss))`` of the textbook's loss."""
-    return compiled(jax.value_and_grad(twins.NETWORKS["two_layer"].loss), of.params, of.X, of.y, of.reg)
+    return compiled(jax.value_and_grad(reference.NETWORKS["two_layer"].loss), of.params, of.X, of.y, of.reg)
 
 
 def by_hand_in_jax(of: Problem) -> Step:

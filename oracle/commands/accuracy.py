@@ -10,8 +10,8 @@ from rich.progress import track
 from rich.table import Table
 
 import handgrad
-from oracle.accuracy import BAR, SYSTEMS
-from oracle.accuracy import measure as measure_accuracy
+from oracle.measurements.accuracy import BAR, SYSTEMS
+from oracle.measurements.accuracy import measure as measure_accuracy
 
 __all__ = ["add"]
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from handgrad.replacing import replacing
-from oracle.benchmarks.measures import MEASURES, Figures, Measure
+from handgrad.files.atomic import replacing
+from oracle.benchmarks.metrics import MEASURES, Figures, Measure
 from oracle.benchmarks.peers import installed
 from oracle.benchmarks.timing import Timing
 from oracle.commands.options import positive

@@ -11,8 +11,8 @@ from rich.progress import track
 from rich.table import Table
 
 from oracle.commands.options import positive
-from oracle.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
-from oracle.strategies import NetworkProblem
+from oracle.measurements.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
+from oracle.strategies.problems import NetworkProblem
 
 __all__ = ["add"]
 

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from oracle.commands.options import positive
-from oracle.throughput import measure
+from oracle.measurements.throughput import measure
 
 __all__ = ["add"]
 

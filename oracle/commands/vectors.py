@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from oracle.vectors import write
+    from oracle.measurements.golden_vectors import write
 
     try:
         written = write(

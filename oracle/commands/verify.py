@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from oracle.campaign import TRAINING, Campaign, Plan
+from oracle.campaigns.campaign import TRAINING, Campaign, Plan
+from oracle.campaigns.database import FOLDER, Findings
+from oracle.campaigns.processes import run
+from oracle.campaigns.table import report
+from oracle.checks.verification import NAMES
 from oracle.commands.options import positive
-from oracle.database import FOLDER, Findings
-from oracle.table import report
-from oracle.verification import NAMES
-from oracle.workers import run
 
 __all__ = ["add"]
 
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> int:
 
         try:
             if options.scheduler:
-                from oracle.cluster import run as run_on_cluster
+                from oracle.campaigns.dask import run as run_on_cluster
 
                 run_on_cluster(campaign, options.scheduler, show=show)
             else:

@@ -1,12 +1,12 @@
 """Which known mistake explains the difference between a gradient and the right one."""
 
-from oracle.diagnosis.explanation import Explanation, explain, probe
-from oracle.diagnosis.power import Power, power
-from oracle.diagnosis.probes import probes, simple
-from oracle.diagnosis.stability import spread_of_scores
-from oracle.diagnosis.stages import first_wrong_stage
-from oracle.diagnosis.triggers import triggers
-from oracle.diagnosis.vocabulary import VOCABULARY, Cause
+from oracle.diagnosis.causes import VOCABULARY, Cause
+from oracle.diagnosis.perceptrons.conditions import triggers
+from oracle.diagnosis.perceptrons.detection_power import Power, power
+from oracle.diagnosis.perceptrons.explain import Explanation, explain, probe
+from oracle.diagnosis.perceptrons.intermediates import first_wrong_stage
+from oracle.diagnosis.perceptrons.probes import probes, simple
+from oracle.diagnosis.perceptrons.score_rounding import spread_of_scores
 
 __all__ = [
     "VOCABULARY",

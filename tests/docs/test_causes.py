@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from tests.mistakes import table
 from tests.mistakes.causes import CAUSES
+from tests.tools import mistakes_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "causes.md").read_text()
 
 
 def test_vocabulary_is_the_oracles():
-    assert table.HEAD in PAGE
-    assert table.vocabulary() in PAGE
+    assert mistakes_table.HEAD in PAGE
+    assert mistakes_table.vocabulary() in PAGE
 
 
 def test_every_mistake_is_there_with_its_causes():

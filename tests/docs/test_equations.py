@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.docs.equations import DERIVATIONS, Equation, Section, WrongEquationError, check, numbers, sections
+from tests.tools.equations import DERIVATIONS, Equation, Section, WrongEquationError, check, numbers, sections
 
 PAGES = sorted(DERIVATIONS.glob("*.md"))
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -15,8 +15,8 @@ import pytest
 
 from handgrad import affine, relu, softmax_cross_entropy, two_layer
 from handgrad.rules.penalties import half_squares
-from tests.docs import playground
 from tests.mistakes.two_layer import Quantities
+from tests.tools import playground
 
 DOCS = Path(__file__).parents[2] / "docs"
 STATIC = DOCS / "_static" / "playground"
@@ -316,7 +316,7 @@ def test_verdicts_are_the_oracles():
     committed = _committed_verdicts()
 
     for name in playground.PLANTED:
-        assert committed[name] == playground.verdict(name), "python -m tests.docs.playground > …/verdicts.js"
+        assert committed[name] == playground.verdict(name), "python -m tests.tools.playground > …/verdicts.js"
 
 
 def _committed_verdicts():

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.docs import untranslated
+from tests.tools import untranslated
 
 pytest.importorskip("sphinx", reason="not installed: sphinx (extra docs)")
 

@@ -10,8 +10,8 @@ import pytest
 
 from handgrad import __main__ as command
 from handgrad import datasets, init_params, mlp, two_layer
-from handgrad.checkpoints import load_checkpoint, load_params
 from handgrad.commands import draw, train
+from handgrad.training.checkpoints import load_checkpoint, load_params
 
 SHORT = ["train", "--hidden", "8", "--epochs", "3"]
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from oracle.strategies import network_problems, rule_problems
-from oracle.verification import examine
+from oracle.checks.verification import examine
+from oracle.strategies.problems import network_problems, rule_problems
 
 from .correct import CORRECT
-from .invented import INVENTED
-from .made import MADE
+from .reported import MADE
 from .rules import RIGHT, WRONG
+from .synthetic import INVENTED
 from .two_layer import answers_by
 
 MISTAKES = MADE | INVENTED

@@ -6,9 +6,9 @@ import oracle
 
 from .candidates import candidate
 from .causes import CAUSES
-from .invented import INVENTED
-from .made import MADE, buffers
+from .reported import MADE, buffers
 from .styles import STYLES, right
+from .synthetic import INVENTED
 
 MISTAKES = MADE | INVENTED
 RIGHT = right()

@@ -77,7 +77,7 @@ def test_interrupted_verify_prints_the_table_so_far(monkeypatch, capsys):
 INTERRUPTED = """
 import os, signal, sys, threading
 from oracle.__main__ import main
-from oracle.campaign import Campaign
+from oracle.campaigns.campaign import Campaign
 
 told, timers = Campaign.told, []
 

@@ -1,4 +1,4 @@
-// The two-layer network by hand: handgrad/networks/two_layer.py and the loss of handgrad/rules/losses.py, line for line.
+// The two-layer network by hand: handgrad/networks/perceptrons/two_layer.py and the loss of handgrad/rules/losses.py, line for line.
 // A matrix is an array of rows. Derivation: docs/derivations/two_layer.md.
 "use strict";
 

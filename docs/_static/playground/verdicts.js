@@ -1,4 +1,4 @@
-// What oracle.check says of each planted mistake. Made by tests/docs/playground.py: do not edit.
+// What oracle.check says of each planted mistake. Made by tests/tools/playground.py: do not edit.
 "use strict";
 
 handgrad.VERDICTS = {

@@ -88,7 +88,7 @@ def test_no_call_is_made_and_its_name_is_told(tmp_path, protocol, function):
         "numpy.f2py.crackfortran _eval_length", "numpy.f2py.diagnose run_command",
         "numpy.distutils.exec_command _exec_command", "numpy.core.multiarray scalar",
         "numpy._core.multiarray _reconstruct.__self__", "_codecs decode", "_codecs lookup",
-        "handgrad.checkpoints save_checkpoint", "numpy\0 ndarray", " ", "numpy.ndarray ",
+        "handgrad.training.checkpoints save_checkpoint", "numpy\0 ndarray", " ", "numpy.ndarray ",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("form", ["GLOBAL", "STACK_GLOBAL", "STACK_GLOBAL from the memo", "INST"])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import oracle.twins  # noqa: F401  sets JAX to float64
+import oracle.reference  # noqa: F401  sets JAX to float64
 from handgrad.graph import Variable, gradients
 from handgrad.graph.numpy_functions import _CONSTANT, _FUNCTIONS, _UFUNCS
 

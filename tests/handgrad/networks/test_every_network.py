@@ -11,11 +11,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from handgrad import NETWORKS, NonFiniteError, init_params, mlp
-from oracle import twins
-from oracle.comparison import DRAWS, FACTOR
-from oracle.strategies import network_problems
-from oracle.verification import answers, examine
-from oracle.witnesses import exact, jax_grad
+from oracle import reference
+from oracle.checks.verification import answers, examine
+from oracle.gradients import autodiff, exact
+from oracle.rounding.monte_carlo import DRAWS, FACTOR
+from oracle.strategies.problems import network_problems
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
 EPS = np.finfo(float).eps
@@ -37,7 +37,7 @@ def small_problem(name, dtype=np.float64):
 
 
 def bounds(problem):
-    return jax_grad.testify(problem).bound
+    return autodiff.testify(problem).bound
 
 
 def last_bias(problem):
@@ -46,7 +46,7 @@ def last_bias(problem):
 
 @each_network
 def test_has_a_twin(name):
-    assert name in twins.NETWORKS
+    assert name in reference.NETWORKS
 
 
 @each_network
@@ -250,7 +250,7 @@ def test_input_gradient_comes_only_when_asked_for(name, data):
 @functools.cache
 def jax_sgd_step(name, kwargs):
     def step(params, X, y, reg, learning_rate):
-        grads = jax.grad(functools.partial(twins.NETWORKS[name].loss, **dict(kwargs)))(params, X, y, reg)
+        grads = jax.grad(functools.partial(reference.NETWORKS[name].loss, **dict(kwargs)))(params, X, y, reg)
         return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads)
 
     return jax.jit(step)

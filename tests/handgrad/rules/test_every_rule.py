@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import handgrad
 from handgrad import RULES
-from oracle import twins
-from oracle.comparison import perturbed
-from oracle.padding import pad_rule, unpad
-from oracle.signatures import dimensions_of
-from oracle.strategies import rule_problems
-from oracle.verification import answers, examine
-from oracle.witnesses import exact, jax_grad
+from oracle import reference
+from oracle.checks.verification import answers, examine
+from oracle.gradients import autodiff, exact
+from oracle.reference.annotations import dimensions_of
+from oracle.rounding.monte_carlo import perturbed
+from oracle.strategies.padding import pad_rule, unpad
+from oracle.strategies.problems import rule_problems
 
 each_rule = pytest.mark.parametrize("name", RULES)
 #: For what holds on nearly every problem or on hardly any.
@@ -37,7 +37,7 @@ def test_has_a_twin_with_the_same_signature_and_an_exact_form(name):
         parameters = inspect.signature(f).parameters.values()
         return [(p.name, p.kind, p.default) for p in parameters if p.name != "where"]
 
-    assert signature(twins.RULES[name]) == signature(RULES[name])
+    assert signature(reference.RULES[name]) == signature(RULES[name])
     assert name in exact.RULES
 
 
@@ -58,7 +58,7 @@ def test_value_and_pullback_equal_jax(name, dtype, data):
 def test_value_and_pullback_equal_exact_arithmetic(name, data):
     problem = data.draw(rule_problems(name, np.float64))
 
-    truth, bound = exact.testify(problem), jax_grad.testify(problem).bound
+    truth, bound = exact.testify(problem), autodiff.testify(problem).bound
 
     for result, answer in answers(problem).items():
         assert np.all(exact.error(answer, truth[result]) <= bound[result]), result
@@ -73,7 +73,7 @@ def test_pullback_is_linear_in_the_cotangent(name, data):
 
     cotangents = u, w, u + 2 * w
     of_u, of_w, of_sum = (pullback(replace(problem, cotangent=c)) for c in cotangents)
-    bounds = [jax_grad.testify(replace(problem, cotangent=c)).bound for c in cotangents]
+    bounds = [autodiff.testify(replace(problem, cotangent=c)).bound for c in cotangents]
 
     for d in of_u:
         tolerance = bounds[0][d] + 2 * bounds[1][d] + bounds[2][d]
@@ -83,14 +83,14 @@ def test_pullback_is_linear_in_the_cotangent(name, data):
 @functools.cache
 def padded_pushforward(name):
     def jvp(args, directions, kwargs):
-        return jax.jvp(lambda *a: twins.RULES[name](*a, **kwargs), args, directions)[1]
+        return jax.jvp(lambda *a: reference.RULES[name](*a, **kwargs), args, directions)[1]
 
     return jax.jit(jvp)
 
 
 def pushforward(problem, directions):
     """Return J v by JAX's forward mode, which shares nothing with a pullback."""
-    twin = twins.RULES[problem.name]
+    twin = reference.RULES[problem.name]
     if "return" not in dimensions_of(twin):
 
         def jvp(args, directions):
@@ -114,7 +114,7 @@ def test_pullback_is_the_adjoint_of_the_pushforward(name, data):
     forward = pushforward(problem, directions)  # J v
     backward = pullback(problem)  # Jᵀ u
 
-    bound = jax_grad.testify(problem).bound
+    bound = autodiff.testify(problem).bound
     sides, tolerance, terms = [], 0.0, np.abs(u * forward).sum()
     for d, v in zip(backward, directions):
         sides.append(np.vdot(backward[d], v))

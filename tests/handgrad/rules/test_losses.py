@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handgrad import softmax_cross_entropy
-from oracle.strategies import rule_problems
-from oracle.witnesses import exact
+from oracle.gradients import exact
+from oracle.strategies.problems import rule_problems
 
 
 @given(problem=rule_problems("softmax_cross_entropy", np.float64))

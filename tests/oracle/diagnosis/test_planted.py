@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from oracle import diagnosis
-from oracle.conventions import HANDGRAD
-from oracle.diagnosis.forms import BIASES, HIDDEN, LOSSES, PENALTIES, RIGHT, SCORES, WEIGHTS, Forward
+from oracle.diagnosis.perceptrons.mistakes import BIASES, HIDDEN, LOSSES, PENALTIES, RIGHT, SCORES, WEIGHTS, Forward
+from oracle.strategies.conventions import HANDGRAD
 
 NETWORKS = {
     "softmax_classifier": {},

@@ -1,0 +1,1 @@
+"""Training: the loop, optimizers, checkpoints, accumulation, distributed data, and a classifier."""

@@ -1,0 +1,480 @@
+"""Training: minibatch descent of a network's loss, with a checkpoint to come back to."""
+
+from __future__ import annotations  # numpy.random takes longer to import than all of handgrad
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from handgrad.arrays.namespace import Array
+from handgrad.training.checkpoints import Tree, flatten, load_checkpoint, save_checkpoint
+from handgrad.training.optimizers import Optimizer, State, apply_updates
+from handgrad.validation import NonFiniteError
+
+__all__ = ["Fit", "History", "Network", "TrainingDiverged", "TrainingInterrupted", "accuracy", "fit"]
+
+#: ``"loss"``, one a iteration, and ``"train_accuracy"`` and ``"val_accuracy"``, one an epoch.
+History: TypeAlias = dict[str, list[float]]
+
+
+class Network(Protocol):
+    """What can be trained: a module of ``handgrad.networks``, or anything with these two functions."""
+
+    @property
+    def loss_and_grad(self) -> Callable[..., tuple[Array, dict[str, Array]]]:
+        """``loss, grads = loss_and_grad(params, X, y, reg=reg, **network_options)``."""
+
+    @property
+    def predict(self) -> Callable[..., Array]:
+        """``labels = predict(params, X, **network_options)``."""
+
+
+class Fit(NamedTuple):
+    """What :func:`fit` returns."""
+
+    #: after the last iteration
+    params: dict[str, Array]
+    #: ``"loss"``, before each iteration's update, on its batch; ``"train_accuracy"`` and ``"val_accuracy"`` (empty
+    #: without a validation set), in [0, 1], after each full epoch
+    history: History
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer finite; ``params`` and ``history`` are as of the last iteration before which it was."""
+
+    params: dict[str, Array]
+    history: History
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C was pressed; ``params`` and ``history`` are as of the last iteration before which the loss was finite."""
+
+    params: dict[str, Array]
+    history: History
+
+
+def fit(
+    network: Network,
+    params: Mapping[str, Array],
+    X: Array,
+    y: Array,
+    *,
+    optimizer: Optimizer,
+    batch_size: int,
+    rng: np.random.Generator,
+    epochs: int | None = None,
+    iterations: int | None = None,
+    reg: float = 0.0,
+    X_val: Array | None = None,
+    y_val: Array | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+    **network_options: Any,
+) -> Fit:
+    """Train a network on minibatches and return its parameters and how it went.
+
+    Each epoch goes through the examples in a new random order, ``batch_size`` at a time, without replacement; the
+    last batch of an epoch is smaller where they do not divide. A run resumed from a checkpoint gives bit for bit
+    what the unbroken run gives.
+
+    Parameters
+    ----------
+    network : module of ``handgrad.networks``, or any object with its ``loss_and_grad`` and ``predict``
+    params : dict of arrays
+        Where to start from. It is left as it is.
+    X : (N, D) array of real numbers
+        One example a row, N at least 1. Each batch is computed in the parameters' dtype.
+    y : (N,) array of integers in [0, C)
+        The right class of each example.
+    optimizer : Optimizer
+        From ``handgrad.training.optimizers``.
+    batch_size : int
+        Examples a batch, 1 or more; all of them if there are fewer.
+    rng : numpy.random.Generator
+        Draws the orders.
+    epochs, iterations : int
+        How long the whole run is, including what a resumed one has behind it. Give one of the two.
+    reg : float
+        Strength of the L2 penalty, 0 or more.
+    X_val, y_val : arrays, as X and y
+        Examples to measure the accuracy on after each epoch.
+    checkpoint : path
+        File that the run is saved to: at the start, every ``checkpoint_every`` iterations, at the end, on Ctrl-C, and
+        with the last parameters whose loss was finite when training diverges.
+    checkpoint_every : int
+        Iterations from one save to the next, by default those of an epoch.
+    resume : path
+        Checkpoint to go on from. ``params`` and ``rng`` then take their values from it. All else must be given as it
+        was in the first run; of the optimiser only what its state shows can be checked.
+    progress : bool
+        Whether to tell how far it is, on stderr, once a second has passed.
+    **network_options
+        Handed to the network's functions, for example ``activation="tanh"``.
+
+    Returns
+    -------
+    Fit
+        ``(params, history)``.
+
+    Raises
+    ------
+    NonFiniteError
+        If X or X_val holds an infinity or a NaN, or the loss is not finite at the start.
+    TrainingDiverged
+        If it is not later on.
+    TrainingInterrupted
+        On Ctrl-C, a KeyboardInterrupt.
+    TypeError, ValueError
+        If an argument does not fit, or the checkpoint is damaged or one of another run.
+    OSError
+        If a checkpoint cannot be read or written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import init_params, two_layer
+    >>> from handgrad.training.optimizers import sgd
+    >>> from handgrad import fit
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 2))
+    >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)  # no straight line tells these apart
+    >>> params = init_params([2, 16, 2], rng=rng)
+    >>> opt = sgd(0.1, momentum=0.9)
+    >>> params, history = fit(two_layer, params, X, y, optimizer=opt, epochs=40, batch_size=20, rng=rng)
+    >>> len(history["loss"]), history["train_accuracy"][-1] > 0.9
+    (200, True)
+
+    References
+    ----------
+    H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    X_val, y_val = (None if a is None else np.asarray(a) for a in (X_val, y_val))
+    check_examples(X, y, X_val, y_val)
+    check_entries("X", X)
+    measures = {"train_accuracy": lambda params: accuracy(network, params, X, y, **network_options)}
+    if X_val is not None:
+        check_entries("X_val", X_val)
+        measures["val_accuracy"] = lambda params: accuracy(network, params, X_val, y_val, **network_options)
+    return descend(
+        lambda params, rows: network.loss_and_grad(params, X[rows], y[rows], reg=reg, **network_options),
+        measures,
+        params,
+        rng,
+        plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every),
+        optimizer=optimizer,
+        settings=settings_of(y, batch_size, reg, measures, network_options),
+        checkpoint=checkpoint,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> float:
+    """Return which part of the examples the network puts in the right class.
+
+    Parameters
+    ----------
+    network, params, X, y, **network_options
+        As :func:`fit` takes them.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or an entry is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from handgrad import softmax_classifier
+    >>> from handgrad.training.fit import accuracy
+    >>> accuracy(softmax_classifier, {"W1": np.eye(2), "b1": np.zeros(2)}, np.eye(2), np.array([0, 0]))
+    0.5
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    check_examples(X, y)
+    return hits(partial(network.predict, **network_options), params, X, y) / len(y)
+
+
+def hits(predict: Callable[..., Array], params: Mapping[str, Array], X: Array, y: Array) -> int:
+    """Return how many of the examples are put in the right class."""
+    parts = [slice(n, n + 1024) for n in range(0, len(y), 1024)]  # all at once would take N x H of memory
+    return int(sum(np.sum(predict(params, X[p]) == y[p]) for p in parts))
+
+
+class Plan(NamedTuple):
+    """How long a run is, counted in iterations, each on a batch."""
+
+    examples: int
+    batch_size: int
+    per_epoch: int
+    total: int
+    #: from one save to the next
+    every: int
+
+
+def plan(
+    examples: int,
+    rng: np.random.Generator,
+    batch_size: int,
+    epochs: int | None,
+    iterations: int | None,
+    checkpoint_every: int | None,
+) -> Plan:
+    """Return the plan that these arguments of :func:`fit` make; raise unless they make one."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng expected a numpy.random.Generator, given {type(rng).__name__}")
+    batch_size = _check_count("batch_size", batch_size)
+    per_epoch = math.ceil(examples / batch_size)
+    if (epochs is None) == (iterations is None):
+        raise ValueError(f"expected epochs or iterations, given {'neither' if epochs is None else 'both'}")
+    total = _check_count("iterations", iterations) if epochs is None else _check_count("epochs", epochs) * per_epoch
+    every = per_epoch if checkpoint_every is None else _check_count("checkpoint_every", checkpoint_every)
+    return Plan(examples, batch_size, per_epoch, total, every)
+
+
+def descend(
+    loss_and_grad: Callable[[Mapping[str, Array], Array], tuple[Array, dict[str, Array]]],
+    measures: Mapping[str, Callable[[Mapping[str, Array]], float]],
+    params: Mapping[str, Array],
+    rng: np.random.Generator,
+    plan: Plan,
+    *,
+    optimizer: Optimizer,
+    settings: str,
+    checkpoint: str | os.PathLike[str] | None,
+    resume: str | os.PathLike[str] | None,
+    progress: bool,
+) -> Fit:
+    """Carry out a plan, wherever the examples are: ``loss_and_grad(params, rows)`` knows, and so do the measures."""
+    _, batch_size, per_epoch, total, every = plan
+    history: History = {"loss": [], "train_accuracy": [], "val_accuracy": []}
+    run = _Run(0, dict(params), optimizer.init(params), rng.bit_generator.state)
+    if resume is not None:
+        run, history = _resume(resume, run, settings, per_epoch, total, rng)
+
+    def checked(run: _Run, rows: Array) -> tuple[float, dict[str, Array]]:
+        loss, grads = loss_and_grad(run.params, rows)
+        if not math.isfinite(loss):
+            raise NonFiniteError(f"the loss is {loss}")
+        return float(loss), grads
+
+    def save(run: _Run) -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, _to_tree(run, _until(run.iteration, history, per_epoch), settings))
+
+    start = run.iteration
+    ahead = run  # by an iteration: run itself only ever holds parameters whose loss is known to be finite
+    with _progress(start, total, per_epoch, progress) as report, np.errstate(over="ignore", invalid="ignore"):
+        try:
+            for i in range(start, total):
+                k = i % per_epoch
+                if k == 0 or i == start:
+                    order = rng.permutation(plan.examples)
+                rows = order[k * batch_size : (k + 1) * batch_size]
+                loss, grads = checked(ahead, rows)
+                run = ahead
+                if i % every == 0:
+                    save(run)
+
+                updates, optimizer_state = optimizer.update(grads, run.optimizer_state, run.params)
+                rng_state = rng.bit_generator.state if k == per_epoch - 1 else run.rng_state
+                ahead = _Run(i + 1, apply_updates(run.params, updates), optimizer_state, rng_state)
+                history["loss"].append(loss)
+                if k == per_epoch - 1:
+                    for name, measure in measures.items():
+                        history[name].append(measure(ahead.params))
+                report(i + 1, history)
+            if ahead is not run:
+                checked(ahead, rows)  # or the last update could blow up unseen
+                run = ahead
+            save(run)
+        except (NonFiniteError, KeyboardInterrupt) as error:
+            if ahead is run and isinstance(error, NonFiniteError):
+                raise  # nothing has been updated yet: what was given is at fault
+            save(run)
+            stopped = _stopped(error, run.iteration, total, ahead.optimizer_state)
+            stopped.params, stopped.history = run.params, _until(run.iteration, history, per_epoch)
+            raise stopped from error
+    return Fit(run.params, history)
+
+
+class _Run(NamedTuple):
+    """Where a run is after so many iterations: all that the next one depends on."""
+
+    iteration: int
+    params: dict[str, Array]
+    optimizer_state: State
+    #: the generator's, before the order was drawn that the next iteration takes its batch from
+    rng_state: Mapping[str, Any]
+
+
+def _until(iteration: int, history: History, per_epoch: int) -> History:
+    """Return the history up to that iteration: when a run stops, a little more may have been written to it."""
+    epochs = iteration // per_epoch
+    return {name: values[: iteration if name == "loss" else epochs] for name, values in history.items()}
+
+
+def _stopped(
+    error: BaseException, iteration: int, total: int, optimizer_state: State
+) -> TrainingDiverged | TrainingInterrupted:
+    if isinstance(error, KeyboardInterrupt):
+        return TrainingInterrupted(f"interrupted after {iteration} of {total} iterations")
+    at = f", at learning rate {optimizer_state['learning_rate']:.4g}" if "learning_rate" in optimizer_state else ""
+    return TrainingDiverged(f"training diverged: after {iteration + 1} iterations the loss is no longer finite{at}")
+
+
+def _to_tree(run: _Run, history: History, settings: str) -> Tree:
+    import json  # here, as it would be a good part of what importing handgrad costs
+
+    return {
+        "iteration": run.iteration,
+        "params": run.params,
+        "optimizer": run.optimizer_state,
+        "history": history,
+        "rng": json.dumps(run.rng_state, default=lambda a: a.tolist()),  # some generators keep arrays in theirs
+        "settings": settings,
+    }
+
+
+def settings_of(
+    y: Array, batch_size: int, reg: float, measures: Iterable[str], network_options: Mapping[str, Any]
+) -> str:
+    """Return, as JSON, what a resumed run must share with the first one beside the layout of its state."""
+    import json
+    import zlib
+
+    return json.dumps(
+        {
+            "examples": len(y),
+            "checksum of y": zlib.crc32(y.astype(np.int64).tobytes()),  # other examples, as of another split
+            "batch_size": batch_size,
+            "reg": reg,
+            "validation": "val_accuracy" in measures,
+            **network_options,
+        },
+        default=lambda option: getattr(option, "__name__", repr(option)),  # an activation may be a function
+    )
+
+
+def _resume(
+    path: str | os.PathLike[str], fresh: _Run, settings: str, per_epoch: int, total: int, rng: np.random.Generator
+) -> tuple[_Run, History]:
+    """Return the run in the checkpoint and its history, and set ``rng``; raise unless it is ``fresh``, continued."""
+    import json
+
+    tree = load_checkpoint(path)
+    try:
+        i = tree.get("iteration")
+        if not isinstance(i, int) or not 0 <= i <= total:
+            raise ValueError(f"its iteration is {i}, expected one from 0 to {total}, where this run ends")
+        validates = json.loads(settings)["validation"]
+        blank = {"loss": i, "train_accuracy": i // per_epoch, "val_accuracy": i // per_epoch * validates}
+        expected = _to_tree(fresh, {name: [0.0] * n for name, n in blank.items()}, settings)
+        _check_same(_layout(tree), _layout(expected))
+        _check_same(json.loads(tree["settings"]), json.loads(settings))
+        if not 0 <= (step := tree["optimizer"].get("step", i)) <= i:
+            raise ValueError(f"optimizer/step is {step}, expected one from 0 to {i}, its iteration")
+        rng_state = json.loads(tree["rng"])
+        _check_position(rng_state, fresh.rng_state)
+        rng.bit_generator.state = rng_state
+    except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"cannot resume from {path}: {error}") from error
+    history = {name: values.tolist() for name, values in tree["history"].items()}
+    return _Run(i, tree["params"], tree["optimizer"], rng.bit_generator.state), history
+
+
+def _layout(tree: Tree) -> dict[str, str]:
+    """Return what each entry of a checkpoint is, without its values."""
+    return {path: "text" if a.dtype.kind == "U" else f"{a.dtype} {a.shape}" for path, a in flatten(tree)}
+
+
+def _check_position(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raise if MT19937 or Philox would go on outside of the numbers they hold, which NumPy does not check."""
+    for position, length in (
+        (saved["state"].get("pos", 0), len(own["state"].get("key", ()))),
+        (saved.get("buffer_pos", 0), len(own.get("buffer", ()))),
+    ):
+        if not 0 <= position <= length:
+            raise ValueError(f"its generator is at number {position}, expected one from 0 to {length}")
+
+
+def _check_same(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for name in {**expected, **saved}:
+        there, here = (d.get(name, "missing") for d in (saved, expected))
+        if there != here:
+            raise ValueError(f"{name} is {there} there, {here} here")
+
+
+def check_examples(X: Array, y: Array, X_val: Array | None = None, y_val: Array | None = None) -> None:
+    """Raise unless shapes and dtypes are those of examples with labels, to train on and to validate on."""
+    _check_pair("X", X, "y", y)
+    if (X_val is None) != (y_val is None):
+        raise ValueError(f"expected X_val and y_val or neither, given {'y_val' if X_val is None else 'X_val'} alone")
+    if X_val is not None:
+        _check_pair("X_val", X_val, "y_val", y_val)
+        if X_val.shape[1] != X.shape[1]:
+            raise ValueError(f"X_val expected as many columns as X {X.shape}, given {X_val.shape}")
+
+
+def _check_pair(X_name: str, X: Array, y_name: str, y: Array) -> None:
+    if X.ndim != 2 or 0 in X.shape or y.shape != X.shape[:1]:
+        raise ValueError(
+            f"{X_name} and {y_name} expected shapes (N, D) and (N,), N and D at least 1, given {X.shape} and {y.shape}"
+        )
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{y_name} expected integers, given dtype {y.dtype}")
+
+
+def check_entries(name: str, X: Array) -> None:
+    """Raise :class:`NonFiniteError` unless all entries are finite."""
+    if not (math.isfinite(X.max()) and math.isfinite(X.min())):  # both are NaN if any entry is
+        n, d = np.argwhere(~np.isfinite(X))[0]
+        raise NonFiniteError(f"{name} expected finite entries, given {name}[{n}, {d}] = {X[n, d]}")
+
+
+def _check_count(name: str, n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise TypeError(f"{name} expected an integer, given {type(n).__name__}")
+    if n < 1:
+        raise ValueError(f"{name} expected 1 or more, given {n}")
+    return int(n)
+
+
+@contextmanager
+def _progress(first: int, total: int, per_epoch: int, shown: bool) -> Iterator[Callable[[int, History], None]]:
+    """Give a function that says on stderr how far training is: on one line of a terminal, else one an epoch or so."""
+    start = last = time.perf_counter()
+    terminal = sys.stderr.isatty()
+
+    def report(iteration: int, history: History) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        too_soon = now - last < 0.1 if terminal else now - last < 1 or iteration % per_epoch
+        if not shown or now - start < 1 or (too_soon and iteration < total):
+            return
+        last = now
+        measured = [f"{name.replace('_', ' ')} {values[-1]:.4g}" for name, values in history.items() if values]
+        left = (now - start) / (iteration - first) * (total - iteration)
+        line = f"iteration {iteration} of {total}, {', '.join(measured)}, {left:.0f} s left"
+        print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+    try:
+        yield report
+    finally:
+        if terminal and last > start:
+            print(file=sys.stderr)

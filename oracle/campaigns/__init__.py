@@ -1,0 +1,1 @@
+"""Campaigns: long verifications in shards, on several processes or machines, interrupted and resumed."""

@@ -1,0 +1,1 @@
+"""Checks: problems drawn, answers evaluated, findings and the verdict."""

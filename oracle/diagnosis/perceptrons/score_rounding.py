@@ -1,0 +1,33 @@
+"""How far the answers move with the scores' last digits: what a program that does not shift them may be off."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.diagnosis.perceptrons.mistakes import Forward
+from oracle.strategies.problems import NetworkProblem
+
+__all__ = ["spread_of_scores"]
+
+#: Units in the last place of a row's largest score: s, log Σ eˢ, and their difference are each rounded, twice over.
+UNITS = 8
+
+
+def spread_of_scores(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
+    """Return how far the loss and each gradient of a network move if each score does by 8 units in its last place.
+
+    A softmax as exp(s − log Σ eˢ) is right for scores that are off by so much, and no more can be said of it. Where s
+    is exact, because all that goes into it are small integers, the bound on a correct answer is tighter.
+    """
+    with np.errstate(all="ignore"):
+        q = Forward(problem)
+        eps = UNITS * np.finfo(problem.dtype).eps * np.max(np.abs(q.s), axis=1, keepdims=True)
+        moved = {"loss": np.asarray(np.sum(eps) * q.weight)}
+        ds = 2 * eps * q.p * q.weight  # |∂pⱼ/∂sₖ| summed over k is 2 pⱼ(1 − pⱼ)
+        for i in range(q.depth, 0, -1):
+            moved[f"W{i}"] = np.abs(q.h[i - 1]).T @ ds
+            moved[f"b{i}"] = ds.sum(0)
+            if i > 1:
+                ds = (ds @ np.abs(q.W(i)).T) * np.abs(q.slope[i - 1])
+    return moved

@@ -1,0 +1,1 @@
+"""Independent sources of gradients, which share no code with one another nor with handgrad."""

@@ -1,0 +1,1 @@
+"""Measurements: accuracy, sensitivity, throughput, and golden vectors for other languages."""

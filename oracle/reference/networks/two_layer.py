@@ -1,0 +1,21 @@
+"""The two-layer network."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from oracle.reference.rules.losses import softmax_cross_entropy
+
+__all__ = ["loss", "scores"]
+
+
+def scores(params: dict[str, Array], X: Array) -> Array:
+    """Return the scores of each example."""
+    h1 = jax.nn.relu(X @ params["W1"] + params["b1"])
+    return h1 @ params["W2"] + params["b2"]
+
+
+def loss(params: dict[str, Array], X: Array, y: Array, reg: float = 0.0, *, where: Array | None = None) -> Array:
+    """Return the mean cross-entropy plus ½ reg times the sum of the squared weights."""
+    penalty = jnp.sum(params["W1"] ** 2) + jnp.sum(params["W2"] ** 2)
+    return softmax_cross_entropy(scores(params, X), labels=y, where=where) + 0.5 * reg * penalty

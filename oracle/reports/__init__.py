@@ -1,0 +1,1 @@
+"""Reports: the verdict as text, JSON and HTML, and problems as code."""

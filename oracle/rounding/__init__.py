@@ -1,0 +1,1 @@
+"""Rounding: bounds on how far two correct programs may differ."""

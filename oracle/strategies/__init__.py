@@ -1,0 +1,1 @@
+"""Problems, and the Hypothesis strategies that draw them."""

@@ -1,0 +1,65 @@
+"""Files that are written whole or not at all."""
+
+import os
+
+import pytest
+
+from handgrad.files.atomic import replacing
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    return tmp_path / "file"
+
+
+def test_the_old_file_is_there_until_the_new_one_is_whole(path):
+    with replacing(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+
+    assert path.read_bytes() == b"new"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_the_new_file_is_on_disk_before_it_takes_the_old_ones_place(path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (calls.append("fsync"), fsync(file)))
+    monkeypatch.setattr(os, "replace", lambda *args: (calls.append("replace"), replace(*args)))
+
+    with replacing(path) as file:
+        file.write(b"new")
+
+    assert calls == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("crash", [OSError, KeyboardInterrupt])
+def test_a_crash_leaves_the_old_file_and_no_other(path, crash):
+    def write_half():
+        with replacing(path) as file:
+            file.write(b"half")
+            raise crash
+
+    with pytest.raises(crash):
+        write_half()
+
+    assert path.read_bytes() == b"old"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_link_stays_a_link(path):
+    link = path.with_name("link")
+    link.symlink_to(path)
+
+    with replacing(link) as file:
+        file.write(b"new")
+
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    with pytest.raises(ValueError, match="expected a file, found something else there"), replacing(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,22 @@
+"""Trees of arrays."""
+
+import numpy as np
+
+from handgrad.graph import variables
+from handgrad.graph.pytree import leaves, map_leaves
+
+A = np.ones(2)
+
+
+def test_variables_are_named_by_where_they_stand():
+    tree = variables({"W1": A, "layers": [A, {"b": A}]})
+
+    assert [v.name for v in (tree["W1"], tree["layers"][0], tree["layers"][1]["b"])] == ["W1", "layers.0", "layers.1.b"]
+
+
+def test_none_is_no_leaf_and_structures_stay_what_they_are():
+    tree = {"a": (1, None), "b": [[2.0], {}]}
+
+    assert map_leaves(lambda x, _: -x, tree) == {"a": (-1, None), "b": [[-2.0], {}]}
+    assert leaves(tree) == [1, 2.0]
+    assert leaves(3) == [3]

@@ -1,0 +1,342 @@
+"""A verdict on one's own gradient: what it is asked, what it says, and that it does not cry wolf."""
+
+import json
+import re
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+
+import oracle
+from handgrad import NETWORKS, RULES, mlp, three_layer, two_layer
+from handgrad.rules import PRIMITIVES
+from oracle.diagnosis import VOCABULARY
+from oracle.reference import NETWORKS as TWINS
+
+right = two_layer.loss_and_grad
+ACTIVATIONS = ("tanh", "relu")
+
+
+def of_mlp(params, X, y, reg):
+    return mlp.loss_and_grad(params, X, y, reg, activation=ACTIVATIONS)
+
+
+def changed(**by):
+    """Return the right answer with some of it changed: by(loss or gradient, params, X, y, reg)."""
+
+    def candidate(params, X, y, reg):
+        loss, grads = right(params, X, y, reg)
+        answer = {"loss": loss, **grads}
+        for name, change in by.items():
+            answer[name] = change(answer[name], params, X, y, reg)
+        return answer.pop("loss"), answer
+
+    return candidate
+
+
+def under(conventions):
+    """Return the loss and gradient as they are under other conventions, written from handgrad's."""
+
+    def candidate(params, X, y, reg):
+        loss, grads = right(params, X, y, 0.0)
+        weight = 1 if conventions.mean else len(X)
+        strength = reg if conventions.half else 2 * reg
+        penalised = [name for name in params if conventions.biases or name.startswith("W")]
+        loss = weight * loss + strength * sum(np.sum(params[name] ** 2) for name in penalised) / 2
+        grads = {name: weight * g for name, g in grads.items()}
+        for name in penalised:
+            grads[name] = grads[name] + params[name].dtype.type(strength) * params[name]
+        return loss, grads
+
+    return candidate
+
+
+CONVENTIONS = [oracle.Conventions(m, h, b) for m in (True, False) for h in (True, False) for b in (True, False)]
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "mlp"])
+def test_every_network_of_handgrad_is_right(name):
+    verdict = oracle.check(NETWORKS[name].loss_and_grad, name, seed=None)
+
+    assert verdict.ok, str(verdict)
+    assert verdict.power.share > 0.8
+
+
+def test_an_mlp_is_checked_with_its_activations():
+    assert oracle.check(of_mlp, "mlp", activation=ACTIVATIONS, examples=40).ok
+
+
+@pytest.mark.parametrize("conventions", CONVENTIONS, ids=str)
+def test_other_peoples_conventions_are_no_mistakes(conventions):
+    verdict = oracle.check(under(conventions), "two_layer", conventions=conventions, seed=None, examples=60)
+
+    assert verdict.ok, str(verdict)
+
+
+def test_a_convention_that_was_not_declared_is_named():
+    assert oracle.check(under(oracle.Conventions(half=False)), "two_layer").causes == ("l2-doubled",)
+    assert oracle.check(under(oracle.Conventions(mean=False)), "two_layer").causes == ("mean-missing",)
+    biases = oracle.check(under(oracle.Conventions(biases=True)), "two_layer")
+    assert biases.causes == ("l2-on-bias",)
+
+
+def test_a_mean_where_a_sum_was_declared_is_no_missing_mean():
+    verdict = oracle.check(right, "two_layer", conventions=oracle.Conventions(mean=False))
+
+    assert verdict.causes == ("wrong-divisor",)
+
+
+def test_another_activation_is_named_with_the_network_that_it_makes():
+    verdict = oracle.check(lambda *arguments: mlp.loss_and_grad(*arguments, activation=("sigmoid",)), "two_layer")
+
+    assert verdict.causes == ("activation-wrong",)
+    assert verdict.explanations[0].algebra == "h = sigmoid(z)"
+
+
+def test_two_mistakes_at_once_are_both_named():
+    verdict = oracle.check(
+        changed(
+            b1=lambda g, params, X, y, reg: g / len(X),
+            W2=lambda g, params, X, y, reg: g + reg * params["W2"],
+        ),
+        "two_layer",
+    )
+
+    assert set(verdict.causes) == {"bias-averaged", "l2-doubled"}
+
+
+def test_a_mistake_is_found_in_each_layer_of_a_deep_network():
+    def no_mask(params, X, y, reg):
+        loss, grads = three_layer.loss_and_grad(params, X, y, reg)
+        z1 = X @ params["W1"] + params["b1"]
+        z2 = np.maximum(z1, 0) @ params["W2"] + params["b2"]
+        s = np.maximum(z2, 0) @ params["W3"] + params["b3"]
+        p = np.exp(s - s.max(1, keepdims=True))
+        ds = (p / p.sum(1, keepdims=True) - np.eye(s.shape[1], dtype=s.dtype)[y]) / s.dtype.type(len(X))
+        dz1 = (ds @ params["W3"].T * (z2 > 0)) @ params["W2"].T
+        reg = params["W1"].dtype.type(reg)
+        return loss, {**grads, "W1": X.T @ dz1 + reg * params["W1"], "b1": dz1.sum(0)}
+
+    verdict = oracle.check(no_mask, "three_layer")
+
+    assert verdict.causes == ("mask-missing",)
+    assert verdict.explanations[0].arrays == ("W1", "b1")
+
+
+def test_the_entry_is_named_with_what_was_returned_and_what_is_right():
+    def off(g, params, X, y, reg):
+        g = g.copy()
+        g[-1, -1] += 1
+        return g
+
+    verdict = oracle.check(changed(W2=off), "two_layer", dtypes=[np.float64])
+
+    finding = verdict.findings[0]
+    assert finding.array == "W2"
+    assert finding.comparison.given == pytest.approx(finding.comparison.expected + 1)
+    assert re.search(r"W2\[\d, \d\] is .*, expected .*: the error 1\.0e\+00 exceeds the bound", str(verdict))
+    assert verdict.causes == ()
+    assert "none of the known mistakes explains it" in str(verdict)
+
+
+def test_the_snippet_shows_the_mistake_with_numpy_alone():
+    candidate = changed(b2=lambda g, params, X, y, reg: -g)
+    verdict = oracle.check(candidate, "two_layer")
+    printed = []
+
+    exec(verdict.snippet, {"candidate": candidate, "print": printed.append})
+
+    returned, expected = re.search(r"# (\S+), and right is (\S+)$", verdict.snippet).groups()
+    assert printed == [float(returned)]
+    assert float(returned) == pytest.approx(-float(expected))
+
+
+def test_what_the_problems_could_not_show_is_said():
+    narrow = oracle.problems("two_layer", dtype=np.float64).filter(lambda p: len(p.X) == 1 and p.reg == 0)
+
+    verdict = oracle.check(right, "two_layer", problems=narrow, examples=10)
+
+    assert "N = 1 everywhere hides a missing or doubled mean" in verdict.unseen
+    assert "reg = 0 everywhere hides the penalty" in verdict.unseen
+    assert "float64 alone hides a gradient in a wrong dtype" in verdict.unseen
+    assert {"mean-missing", "l2-missing"} <= {cause for cause, _ in verdict.power.missed}
+
+
+def test_the_first_wrong_stage_is_named():
+    def with_intermediates(params, X, y, reg):
+        z1 = X @ params["W1"] + params["b1"]
+        h = np.maximum(z1, 0)
+        s = h @ params["W2"] + params["b2"]
+        p = np.exp(s - s.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        ds = p - np.eye(s.shape[1], dtype=s.dtype)[y]  # / N
+        dz1 = ds @ params["W2"].T * (z1 > 0)
+        reg = s.dtype.type(reg)
+        grads = {
+            "W1": X.T @ dz1 + reg * params["W1"],
+            "b1": dz1.sum(0),
+            "W2": h.T @ ds + reg * params["W2"],
+            "b2": ds.sum(0),
+        }
+        return two_layer.loss(params, X, y, reg), grads, {"h": h, "dscores": ds}
+
+    verdict = oracle.check(with_intermediates, "two_layer")
+
+    assert verdict.causes == ("mean-missing",)
+    assert verdict.stage == "dscores, after h, which is right"
+
+
+def test_a_wrong_shape_beside_wrong_numbers_gets_a_verdict():
+    verdict = oracle.check(changed(b2=lambda b2, *_: np.sum(b2), W1=lambda W1, *_: 0 * W1), "two_layer", examples=30)
+
+    assert "shape-wrong" in verdict.causes
+    assert {"W1", "b2"} <= {finding.array for finding in verdict.findings}
+
+
+def test_a_textbook_formula_that_cancels_is_a_remark_and_no_mistake():
+    def textbook(params, X, y, reg):
+        loss, grads = right(params, X, y, reg)
+        s = two_layer.scores(params, X)
+        p = np.exp(s - s.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(len(y)), y] -= 1
+        return loss, {**grads, "b2": p.mean(0)}
+
+    verdict = oracle.check(textbook, "two_layer")
+
+    assert verdict.ok
+    assert any("p_y − 1 cancels" in remark for remark in verdict.remarks)
+    assert oracle.check(right, "two_layer").remarks == ()
+
+
+def test_what_numpy_promotes_is_a_remark_and_no_mistake():
+    def in_doubles(params, X, y, reg):
+        loss, grads = right(params, X, y, reg)
+        return loss, {name: g.astype(np.result_type(X, g)) for name, g in grads.items()}
+
+    verdict = oracle.check(in_doubles, "two_layer")
+
+    assert verdict.ok
+    assert any("for an integer X and float32 parameters" in remark for remark in verdict.remarks)
+
+
+def test_a_rule_by_name_is_a_truth():
+    assert oracle.check(RULES["tanh"], "tanh", examples=30).ok
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_a_primitive_is_right_and_its_mistakes_are_named(name):
+    def negated(*args, **kwargs):
+        value, backward = RULES[name](*args, **kwargs)
+        return value, lambda dz: tuple(-d for d in backward(dz))
+
+    def without_the_cotangent(*args, **kwargs):
+        value, backward = RULES[name](*args, **kwargs)
+        return value, lambda dz: backward(np.ones_like(dz))
+
+    assert oracle.check_rule(RULES[name], name, examples=20).ok
+    assert oracle.check_rule(negated, name, examples=40).causes == ("sign-flipped",)
+    assert oracle.check_rule(without_the_cotangent, name, examples=40).causes == ("upstream-missing",)
+
+
+def test_broadcasting_that_is_not_undone_is_named():
+    verdict = oracle.check_rule(lambda x, y: (x * y, lambda dz: (dz * y, dz * x)), "multiply")
+
+    assert verdict.causes == ("shape-wrong",)
+
+
+def own_loss(params, X, y, reg):
+    return TWINS["two_layer"].loss(params, X, y, reg)
+
+
+def with_maximum(params, X, y, reg):
+    h = jnp.maximum(X @ params["W1"] + params["b1"], 0)
+    s = h @ params["W2"] + params["b2"]
+    t = s - jnp.max(s, axis=1, keepdims=True)
+    L = jnp.mean(jnp.log(jnp.sum(jnp.exp(t), axis=1)) - t[jnp.arange(len(y)), y])
+    return L + 0.5 * reg * (jnp.sum(params["W1"] ** 2) + jnp.sum(params["W2"] ** 2))
+
+
+def test_a_loss_of_ones_own_in_jax_is_a_truth():
+    few = oracle.problems("two_layer", dtype=np.float64).filter(lambda p: p.X.shape == p.params["W1"].shape == (2, 2))
+
+    assert oracle.check(right, own_loss, problems=few, examples=10).ok
+    verdict = oracle.check(changed(W2=lambda g, *_: -g), own_loss, problems=few, examples=20)
+    assert verdict.causes == ("sign-flipped",)
+
+
+def test_another_convention_at_a_kink_of_ones_own_loss_is_a_remark():
+    at_zero = oracle.problems("two_layer", dtype=np.float64).filter(
+        lambda p: p.X.shape == (1, 1) and "dead unit" in p.features and "scores to 1e4" not in p.features
+    )
+
+    verdict = oracle.check(right, with_maximum, problems=at_zero, examples=6)
+
+    assert verdict.ok, str(verdict)
+    assert any("kink" in remark for remark in verdict.remarks)
+
+
+@given(oracle.problems("two_layer", dtype=np.float32))
+def test_the_strategy_gives_what_a_network_takes(problem):
+    assert two_layer.loss(problem.params, problem.X, problem.y, problem.reg) >= 0
+    assert problem.params["W1"].dtype == np.float32
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    first, second = (oracle.check(changed(b1=lambda g, *_: 2 * g), "two_layer", seed=7) for _ in range(2))
+
+    assert str(first).splitlines()[1:] == str(second).splitlines()[1:]
+    assert (
+        oracle.check(right, "two_layer", seed=None, examples=2).seed
+        != oracle.check(right, "two_layer", seed=None, examples=2).seed
+    )
+
+
+def test_the_verdict_as_json_has_all_that_it_says():
+    verdict = oracle.check(changed(b1=lambda g, params, X, y, reg: g / len(X)), "two_layer")
+
+    record = json.loads(json.dumps(verdict.to_json()))
+
+    assert record["causes"] == ["bias-averaged"]
+    assert record["findings"][0]["array"] == "b1"
+    assert record["explanations"][0]["sentence"] == VOCABULARY["bias-averaged"].sentence
+
+
+def test_raise_if_wrong_and_assert_gradients_raise_the_verdict():
+    wrong = changed(b1=lambda g, *_: 2 * g)
+
+    oracle.check(right, "two_layer", examples=10).raise_if_wrong()
+    oracle.assert_gradients(right, "two_layer", examples=10)
+    with pytest.raises(oracle.WrongGradient, match="factor-wrong"):
+        oracle.check(wrong, "two_layer").raise_if_wrong()
+    with pytest.raises(AssertionError, match="two_layer: WRONG on"):
+        oracle.assert_gradients(wrong, "two_layer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((right, "two_layers"), {}, ValueError, "truth expected one of softmax_classifier, .*, given 'two_layers'"),
+        ((right, 3), {}, TypeError, "truth expected the name of a network or a function, given int"),
+        ((3, "two_layer"), {}, TypeError, "the candidate expected a function, given int"),
+        ((right, "mlp"), {}, ValueError, "'mlp' needs activation="),
+        ((right, "two_layer"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
+        ((right, "two_layer"), {"dtypes": [np.int64]}, ValueError, "dtypes expected float32, float64 or both"),
+        ((right, "relu"), {"conventions": oracle.Conventions()}, ValueError, "belong to a network: 'relu' is a rule"),
+        ((right, "relu"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
+        ((right, own_loss), {"conventions": oracle.Conventions()}, ValueError, "a loss of your own has its own"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        oracle.check(*arguments, **options)
+
+
+def test_a_rule_needs_a_name_or_examples():
+    with pytest.raises(ValueError, match=r"truth expected one of affine, .*, given 'rely'"):
+        oracle.check_rule(right, "rely")
+    with pytest.raises(ValueError, match="needs examples of its arguments"):
+        oracle.check_rule(right, jnp.tanh)
+    with pytest.raises(ValueError, match="network expected one of"):
+        oracle.problems("two_layers")

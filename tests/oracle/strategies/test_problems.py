@@ -1,0 +1,102 @@
+"""What is drawn: everything that a mistake may hide behind."""
+
+import numpy as np
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from handgrad import RULES
+from oracle import reference
+from oracle.reference.annotations import operands_of
+from oracle.strategies.problems import ACTIVATIONS_OF_MLP, DOMAINS, network_problems, rule_problems
+
+anything = settings(max_examples=5000, database=None)
+unshrunk = settings(anything, phases=[Phase.generate])
+
+# What is found and not made smaller is as large as problems come; Hypothesis would rather not print it.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+CASES = {
+    "a single example": lambda p: len(p.X) == 1,
+    "a single class": lambda p: p.params["b2"].size == 1,
+    "a single hidden unit, several examples": lambda p: p.params["b1"].size == 1 < len(p.X),
+    "all dimensions equal": lambda p: len({*p.X.shape, *p.params["W2"].shape}) == 1 < len(p.X),
+    "all dimensions different": lambda p: len({*p.X.shape, *p.params["W2"].shape}) == 4,
+    "more examples than a block of 32": lambda p: len(p.X) > 32,
+    "more hidden units than a block of 8": lambda p: p.params["b1"].size > 8,
+    "an odd number of examples": lambda p: len(p.X) % 2 == 1 < len(p.X),
+    "no penalty": lambda p: p.reg == 0,
+    "a tiny penalty": lambda p: 0 < p.reg < 1e-6,
+    "a huge penalty": lambda p: p.reg > 100,
+    "a class that no example has": lambda p: len(set(p.y.tolist())) < p.params["b2"].size,
+    "one class only": lambda p: len(set(p.y.tolist())) == 1 < len(p.y),
+    "unsigned labels": lambda p: p.y.dtype == np.uint8,
+    "float32": lambda p: p.dtype == np.float32,
+    "float64": lambda p: p.dtype == np.float64,
+    "a pre-activation of exactly 0": lambda p: np.any(p.X @ p.params["W1"] + p.params["b1"] == 0),
+    "a negative pre-activation": lambda p: np.any(p.X @ p.params["W1"] + p.params["b1"] < 0),
+    "zero biases": lambda p: not np.any(p.params["b1"]) and not np.any(p.params["b2"]) and np.any(p.params["W1"]),
+    "biases that are not zero": lambda p: np.all(p.params["b1"] != 0) and np.all(p.params["b2"] != 0),
+    "equal scores": lambda p: (
+        p.params["b2"].size > 1 and np.ptp(p.params["W2"][:, :2], axis=1).max() == np.ptp(p.params["b2"][:2]) == 0
+    ),
+    "scores of ten thousand": lambda p: np.abs(p.params["b2"]).max() > 9e3,
+    "one row far larger": lambda p: np.abs(p.X).max() > 1e4,
+    "read-only arrays": lambda p: not p.params["W1"].flags.writeable and not p.X.flags.writeable,
+    "Fortran order": lambda p: p.X.flags.f_contiguous and not p.X.flags.c_contiguous,
+    "strided arrays": lambda p: not p.X.flags.forc and min(p.X.strides) > 0,
+    "reversed arrays": lambda p: p.X.strides[0] < 0,
+    "integer data": lambda p: p.X.dtype.kind == "i",
+    "small weights": lambda p: 0 < np.abs(p.params["W1"]).max() < 1e-2,
+    "large weights": lambda p: np.abs(p.params["W1"]).max() > 1e3,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case_is_drawn(case):
+    find(network_problems("two_layer", large=True), CASES[case], settings=unshrunk)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_meets_the_ends_of_its_domain_and_exact_zeros(name):
+    (first, *_) = operands_of(reference.RULES[name]).values()
+    *ends, at_zero = DOMAINS[first.domain](np.array([-1e4, 1e4, 0]))
+    far = np.abs(ends).max() / 2
+
+    for wanted in (lambda p: np.abs(p.args[0]).max() > far, lambda p: np.any(p.args[0] == np.float32(at_zero))):
+        find(rule_problems(name, np.float32), wanted, settings=unshrunk)
+
+
+@given(problem=network_problems("two_layer"))
+def test_no_number_is_subnormal_or_infinite(problem):
+    for a in (*problem.params.values(), problem.X):
+        assert np.all(np.isfinite(a))
+        if a.dtype.kind == "f":
+            assert np.all((a == 0) | (np.abs(a) >= np.finfo(a.dtype).tiny))
+
+
+def test_every_activation_is_in_some_network():
+    from handgrad import ACTIVATIONS
+
+    assert {name for names in ACTIVATIONS_OF_MLP for name in names} == set(ACTIVATIONS)
+    assert {len(names) for names in ACTIVATIONS_OF_MLP} == {0, 1, 2, 3}
+
+
+def test_failing_problems_shrink_to_small_readable_ones():
+    smallest = find(network_problems("two_layer"), lambda p: p.reg > 0 and len(p.X) > 1, settings=anything)
+
+    assert smallest.X.shape == (2, 1)
+    assert smallest.params["W2"].shape == (1, 1)
+    assert smallest.reg == 1.0
+    assert smallest.features == {"integers"}
+    assert all(np.all(a == np.round(a)) for a in (*smallest.params.values(), smallest.X))
+
+
+@given(data=st.data(), depth=st.integers(0, 3))
+def test_activations_can_be_given(data, depth):
+    activation = ("tanh",) * depth
+
+    problem = data.draw(network_problems("mlp", activation=activation))
+
+    assert problem.kwargs == {"activation": activation}
+    assert len(problem.params) == 2 * (depth + 1)
