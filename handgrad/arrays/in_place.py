@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.arrays.namespace import FEW, Array, all_bits, namespace
 
-__all__ = ["add_multiple", "maximum", "where"]
+__all__ = ["axpy", "maximum", "where"]
 
 #: So many entries of a product stay in a core's own cache.
 _BLOCK = 32768
@@ -31,7 +31,7 @@ def where(condition: Array, x: Array) -> Array:
     return x
 
 
-def add_multiple(x: Array, a: float, y: Array) -> Array:
+def axpy(x: Array, a: float, y: Array) -> Array:
     """Return x + a y for matrices x and y, a few rows at a time: the product is never there as a whole."""
     if not isinstance(x, np.ndarray):
         return x + a * y

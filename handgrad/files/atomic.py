@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["replacing"]
+__all__ = ["atomic_write"]
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file to write, which takes the place of the one at ``path`` when all is written.
 
     At every moment the file there is the old one or the new one, entire.
@@ -24,9 +24,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Examples
     --------
     >>> import os, tempfile
-    >>> from handgrad.files.atomic import replacing
+    >>> from handgrad.files.atomic import atomic_write
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(os.path.join(folder, "net.dot")) as file:
+    ...     with atomic_write(os.path.join(folder, "net.dot")) as file:
     ...         before = os.listdir(folder)
     ...         written = file.write(b"digraph {}")
     ...     "net.dot" in before, os.listdir(folder)

@@ -5,7 +5,7 @@ from typing import Any
 
 from handgrad.graph.variable import Variable
 
-__all__ = ["leaves", "map_leaves", "variables"]
+__all__ = ["tree_leaves", "tree_map", "variables"]
 
 
 def variables(tree: Any) -> Any:
@@ -37,23 +37,23 @@ def variables(tree: Any) -> Any:
     ----------
     ``docs/derivations/graph.md``.
     """
-    return map_leaves(Variable, tree)
+    return tree_map(Variable, tree)
 
 
 _BRANCHES = (dict, list, tuple)
 
 
-def map_leaves(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
+def tree_map(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
     """Return the tree with f of each leaf and its name: the keys and places on the way to it."""
     if not isinstance(tree, _BRANCHES):
         return None if tree is None else f(tree, name)
     items = tree if isinstance(tree, dict) else dict(enumerate(tree))
-    mapped = {key: map_leaves(f, a, f"{name}.{key}" if name else str(key)) for key, a in items.items()}
+    mapped = {key: tree_map(f, a, f"{name}.{key}" if name else str(key)) for key, a in items.items()}
     return mapped if isinstance(tree, dict) else type(tree)(mapped.values())
 
 
-def leaves(tree: Any) -> list[Any]:
+def tree_leaves(tree: Any) -> list[Any]:
     """Return the leaves in order."""
     found: list[Any] = []
-    map_leaves(lambda x, _: found.append(x), tree)
+    tree_map(lambda x, _: found.append(x), tree)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from handgrad.arrays.namespace import Array, device, namespace, require_alike, zeros
 from handgrad.graph.names import called
-from handgrad.graph.pytree import map_leaves
+from handgrad.graph.pytree import tree_map
 from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
 from handgrad.rules import RULES
 
@@ -161,7 +161,7 @@ def value_and_grad(
             wanted.add(x := leaf(a, level, name))
             return x
 
-        inputs = {i: map_leaves(taken, args[i]) for i in chosen}
+        inputs = {i: tree_map(taken, args[i]) for i in chosen}
         output = f(*(inputs.get(i, a) for i, a in enumerate(args)), **kwargs)
         output, aux = output if has_aux else (output, None)
         order: list[Variable] = []
@@ -172,9 +172,9 @@ def value_and_grad(
             order, cotangents = leading_to(wanted, output), {output: seed(output, None)}
         value = output = _value_at(level, output)  # from here on the graph is held by ``order`` alone
         found = {node: dnode for node, dnode, _ in sweep(order, cotangents) if node in wanted}
-        grads = [map_leaves(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
+        grads = [tree_map(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
         gradient = grads[0] if isinstance(argnums, int) else tuple(grads)
-        return ((value, map_leaves(lambda a, _: _value_at(level, a), aux)) if has_aux else value), gradient
+        return ((value, tree_map(lambda a, _: _value_at(level, a), aux)) if has_aux else value), gradient
 
     return value_and_grad_of_f
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from handgrad.arrays.namespace import Array
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 from handgrad.files.npz import read_npz
 
 __all__ = ["Tree", "load_checkpoint", "load_params", "save_checkpoint", "save_params"]
@@ -58,7 +58,7 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     arrays = dict(flatten(tree))
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, **{_FORMAT: np.array([_VERSION, len(arrays)])}, **arrays)  # type: ignore[arg-type]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 from oracle.campaigns.database import Findings
 from oracle.campaigns.table import Row
 from oracle.checks.verification import NAMES, Examination, Problem, examine, key_of, replay, search, training_run
@@ -238,7 +238,7 @@ class Campaign:
             | {"finished": sorted(tally.finished)}
             for name, tally in self._tallies.items()
         }
-        with replacing(self.file) as file:
+        with atomic_write(self.file) as file:
             text = json.dumps({"plan": asdict(self.plan), "seconds": self.seconds, "names": tallies})
             file.write(text.encode())
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 from oracle.benchmarks.metrics import MEASURES, Figures, Measure
 from oracle.benchmarks.peers import installed
 from oracle.benchmarks.timing import Timing
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
     print(_LEGEND)
     if options.json:
         machine = {"cores": os.cpu_count(), "machine": platform.machine(), "numpy": np.__version__}
-        with replacing(options.json) as file:
+        with atomic_write(options.json) as file:
             file.write((json.dumps({"machine": machine, **found}, indent=1) + "\n").encode())
     return status
 

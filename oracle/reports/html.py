@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 from oracle.diagnosis import VOCABULARY
 from oracle.reports.verdict import Finding, Verdict
 
@@ -50,7 +50,7 @@ def write(verdict: Verdict, path: Any) -> None:
     except ImportError as error:
         raise ImportError("to_html needs matplotlib and latex2mathml: pip install 'handgrad[report]'") from error
     page = "\n".join(_page(verdict))
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(page.encode())
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 from handgrad.graph.inspection.diagram import Picture, picture
 from handgrad.graph.inspection.renderers import to_dot, to_mermaid
 from handgrad.graph.variable import Variable
@@ -144,7 +144,7 @@ class Drawing:
         else:
             text = {".dot": self.dot, ".gv": self.dot, ".mmd": self.mermaid, ".md": self._markdown()}[suffix]
             content = text.encode()
-        with replacing(target) as file:
+        with atomic_write(target) as file:
             file.write(content)
 
     def __str__(self) -> str:

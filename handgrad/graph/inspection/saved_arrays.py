@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.namespace import Array
-from handgrad.graph.pytree import leaves, map_leaves
+from handgrad.graph.pytree import tree_leaves, tree_map
 from handgrad.graph.variable import Variable, plain
 
 __all__ = ["Kept", "kept_by", "once", "owner", "watching"]
@@ -125,7 +125,7 @@ class _Watched(np.ndarray[Any, Any]):
 
 def _plainly(args: tuple[Any, ...]) -> Any:
     """Return arguments with the entries of what is watched, which notices that they are read."""
-    return map_leaves(lambda a, _: a._entries() if isinstance(a, _Watched) else a, args)
+    return tree_map(lambda a, _: a._entries() if isinstance(a, _Watched) else a, args)
 
 
 def _cells(pullback: Any, seen: set[int]) -> Iterator[tuple[str, CellType]]:
@@ -141,4 +141,4 @@ def _cells(pullback: Any, seen: set[int]) -> Iterator[tuple[str, CellType]]:
 
 def _arrays(contents: Any) -> list[Array]:
     """Return the arrays in what a cell holds."""
-    return [a for leaf in leaves([contents]) if isinstance(a := plain(leaf), np.ndarray | np.generic)]
+    return [a for leaf in tree_leaves([contents]) if isinstance(a := plain(leaf), np.ndarray | np.generic)]

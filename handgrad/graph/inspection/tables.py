@@ -5,7 +5,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["listed", "table"]
+__all__ = ["join_wrapped", "table"]
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -20,7 +20,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
-def listed(parts: Iterable[str], width: int) -> str:
+def join_wrapped(parts: Iterable[str], width: int) -> str:
     """Return parts one after the other, in lines that break only between them."""
     unbroken = ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
     return textwrap.fill(unbroken, width, break_long_words=False).replace("\N{NO-BREAK SPACE}", " ")

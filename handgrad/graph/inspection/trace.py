@@ -15,9 +15,9 @@ import numpy as np
 from handgrad.arrays.namespace import Array
 from handgrad.graph.inspection.formatting import norm, number
 from handgrad.graph.inspection.saved_arrays import Kept, kept_by, once, owner, watching
-from handgrad.graph.inspection.tables import listed, table
+from handgrad.graph.inspection.tables import join_wrapped, table
 from handgrad.graph.names import argument_names, called, is_number, node_names, rule_name, within_partials
-from handgrad.graph.pytree import map_leaves
+from handgrad.graph.pytree import tree_map
 from handgrad.graph.reverse_mode import leading_to, pull_back, seed, sweep, topological_order
 from handgrad.graph.variable import Variable, plain
 
@@ -160,7 +160,7 @@ class Trace:
 
     def __str__(self) -> str:
         forward = [
-            [str(i), s.name, fill(_call(s), 30), fill(_shown(s.value), 26), listed(map(str, s.keeps), 32)]
+            [str(i), s.name, fill(_call(s), 30), fill(_shown(s.value), 26), join_wrapped(map(str, s.keeps), 32)]
             for i, s in enumerate(self.forward, start=1)
         ]
         backward = [
@@ -169,7 +169,7 @@ class Trace:
                 "\n".join([f"{s.name}: {s.operation}", *wrap(s.formula, 26)]),
                 fill(_shown(s.incoming), 26),
                 "\n".join(fill(f"d{name}: {_shown(d)}", 30) for name, d in s.outgoing.items()),
-                listed((kept.name for kept in s.uses), 24),
+                join_wrapped((kept.name for kept in s.uses), 24),
             ]
             for i, s in enumerate(self.backward, start=1 + len(forward))
         ]
@@ -264,8 +264,8 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
         return a
 
     names = argument_names(f, len(args))
-    given = [map_leaves(taken, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
-    map_leaves(lambda a, name: handed.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
+    given = [tree_map(taken, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
+    tree_map(lambda a, name: handed.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
     if not arguments:
         kinds = ", ".join(type(a).__name__ for a in args) or "none"
         raise TypeError(f"trace expected a float or an array of floats among the positional arguments, given {kinds}")

@@ -174,7 +174,7 @@ def loss_and_grad(
         affine_backward, f_backward = layers[i - 1]
         (dz,) = f_backward(dh)
         dh, dW, grads[f"b{i}"] = affine_backward(dz, needs=(i > 1 or input_grad, True, True))
-        grads[f"W{i}"] = in_place.add_multiple(dW, reg, params[f"W{i}"])
+        grads[f"W{i}"] = in_place.axpy(dW, reg, params[f"W{i}"])
     if input_grad:
         grads["X"] = xp.astype(dh, given.dtype, copy=False)  # (N, D)
     return J, grads

@@ -252,7 +252,7 @@ def _product(
     for i in range(len(of.layers), 0, -1):
         layer, before = of.layers[i - 1], Rh[i - 1]
         dz = next(cotangents) if cotangents and i > 1 else None  # the first layer's has no part
-        RdW = in_place.add_multiple(layer.h.T @ Rdz, reg, direction[f"W{i}"])
+        RdW = in_place.axpy(layer.h.T @ Rdz, reg, direction[f"W{i}"])
         if dz is not None and before is not None:
             RdW += before.T @ dz
         found[f"W{i}"], found[f"b{i}"] = RdW, of.xp.sum(Rdz, axis=0)

@@ -153,7 +153,7 @@ def loss_and_grad(
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW1 = in_place.add_multiple(X.T @ ds, reg, W1)  # (D, C)
+    dW1 = in_place.axpy(X.T @ ds, reg, W1)  # (D, C)
     db1 = xp.sum(ds, axis=0)  # (C,)
     grads = {"W1": dW1, "b1": db1}
     if input_grad:

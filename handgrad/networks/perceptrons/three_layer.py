@@ -167,15 +167,15 @@ def loss_and_grad(
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW3 = in_place.add_multiple(h2.T @ ds, reg, W3)  # (H2, C)
+    dW3 = in_place.axpy(h2.T @ ds, reg, W3)  # (H2, C)
     db3 = xp.sum(ds, axis=0)  # (C,)
     dh2 = ds @ W3.T  # (N, H2)
     dz2 = in_place.where(h2 > 0, dh2)  # (N, H2)
-    dW2 = in_place.add_multiple(h1.T @ dz2, reg, W2)  # (H1, H2)
+    dW2 = in_place.axpy(h1.T @ dz2, reg, W2)  # (H1, H2)
     db2 = xp.sum(dz2, axis=0)  # (H2,)
     dh1 = dz2 @ W2.T  # (N, H1)
     dz1 = in_place.where(h1 > 0, dh1)  # (N, H1)
-    dW1 = in_place.add_multiple(X.T @ dz1, reg, W1)  # (D, H1)
+    dW1 = in_place.axpy(X.T @ dz1, reg, W1)  # (D, H1)
     db1 = xp.sum(dz1, axis=0)  # (H1,)
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3}
     if input_grad:

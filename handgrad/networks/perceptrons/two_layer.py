@@ -161,11 +161,11 @@ def loss_and_grad(
 
     # backward, from J to the parameters
     (ds,) = L_backward(1)  # (N, C)
-    dW2 = in_place.add_multiple(h.T @ ds, reg, W2)  # (H, C)
+    dW2 = in_place.axpy(h.T @ ds, reg, W2)  # (H, C)
     db2 = xp.sum(ds, axis=0)  # (C,)
     dh = ds @ W2.T  # (N, H)
     dz1 = in_place.where(h > 0, dh)  # (N, H)
-    dW1 = in_place.add_multiple(X.T @ dz1, reg, W1)  # (D, H)
+    dW1 = in_place.axpy(X.T @ dz1, reg, W1)  # (D, H)
     db1 = xp.sum(dz1, axis=0)  # (H,)
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
     if input_grad:

@@ -17,7 +17,7 @@ def test_results_are_those_of_the_plain_operations(library):
 
     assert np.array_equal(np.asarray(in_place.maximum(made(X), 0)), np.maximum(X, 0))
     assert np.array_equal(np.asarray(in_place.where(made(X > 0), made(X))), np.where(X > 0, X, 0))
-    assert np.array_equal(np.asarray(in_place.add_multiple(made(X), 0.5, made(X + 1))), X + 0.5 * (X + 1))
+    assert np.array_equal(np.asarray(in_place.axpy(made(X), 0.5, made(X + 1))), X + 0.5 * (X + 1))
 
 
 def test_numpys_arrays_are_overwritten_and_no_other():
@@ -25,7 +25,7 @@ def test_numpys_arrays_are_overwritten_and_no_other():
 
     assert in_place.maximum(x, 0) is x
     assert in_place.where(x > 1, x) is x
-    assert in_place.add_multiple(x, 2.0, y) is x
+    assert in_place.axpy(x, 2.0, y) is x
     assert np.array_equal(y, X)
 
 
@@ -39,7 +39,7 @@ def test_a_multiple_is_added_whatever_the_shape(shape):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(shape), rng.standard_normal(shape)
 
-    assert np.array_equal(in_place.add_multiple(x.copy(), 0.3, y), x + 0.3 * y)
+    assert np.array_equal(in_place.axpy(x.copy(), 0.3, y), x + 0.3 * y)
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (100, 100)])

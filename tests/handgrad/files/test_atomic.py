@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from handgrad.files.atomic import replacing
+from handgrad.files.atomic import atomic_write
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def path(tmp_path):
 
 
 def test_the_old_file_is_there_until_the_new_one_is_whole(path):
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         file.flush()
         assert path.read_bytes() == b"old"
@@ -28,7 +28,7 @@ def test_the_new_file_is_on_disk_before_it_takes_the_old_ones_place(path, monkey
     monkeypatch.setattr(os, "fsync", lambda file: (calls.append("fsync"), fsync(file)))
     monkeypatch.setattr(os, "replace", lambda *args: (calls.append("replace"), replace(*args)))
 
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
 
     assert calls == ["fsync", "replace"]
@@ -37,7 +37,7 @@ def test_the_new_file_is_on_disk_before_it_takes_the_old_ones_place(path, monkey
 @pytest.mark.parametrize("crash", [OSError, KeyboardInterrupt])
 def test_a_crash_leaves_the_old_file_and_no_other(path, crash):
     def write_half():
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half")
             raise crash
 
@@ -52,7 +52,7 @@ def test_a_link_stays_a_link(path):
     link = path.with_name("link")
     link.symlink_to(path)
 
-    with replacing(link) as file:
+    with atomic_write(link) as file:
         file.write(b"new")
 
     assert link.is_symlink()
@@ -60,6 +60,6 @@ def test_a_link_stays_a_link(path):
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(ValueError, match="expected a file, found something else there"), replacing(tmp_path):
+    with pytest.raises(ValueError, match="expected a file, found something else there"), atomic_write(tmp_path):
         pass
     assert os.listdir(tmp_path) == []

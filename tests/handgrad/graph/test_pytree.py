@@ -3,7 +3,7 @@
 import numpy as np
 
 from handgrad.graph import variables
-from handgrad.graph.pytree import leaves, map_leaves
+from handgrad.graph.pytree import tree_leaves, tree_map
 
 A = np.ones(2)
 
@@ -17,6 +17,6 @@ def test_variables_are_named_by_where_they_stand():
 def test_none_is_no_leaf_and_structures_stay_what_they_are():
     tree = {"a": (1, None), "b": [[2.0], {}]}
 
-    assert map_leaves(lambda x, _: -x, tree) == {"a": (-1, None), "b": [[-2.0], {}]}
-    assert leaves(tree) == [1, 2.0]
-    assert leaves(3) == [3]
+    assert tree_map(lambda x, _: -x, tree) == {"a": (-1, None), "b": [[-2.0], {}]}
+    assert tree_leaves(tree) == [1, 2.0]
+    assert tree_leaves(3) == [3]

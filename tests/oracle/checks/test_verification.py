@@ -25,8 +25,8 @@ affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the ru
 PLANTED = {
     "mask at zero": (two_layer, "in_place.where(h > 0, dh)", "in_place.where(h >= 0, dh)", "1[db]|X"),
     "mask missing": (two_layer, "in_place.where(h > 0, dh)", "+dh", "[Wb]1|X"),
-    "penalty missing": (two_layer, "in_place.add_multiple(h.T @ ds, reg, W2)", "h.T @ ds", "W2"),
-    "penalty doubled": (two_layer, "in_place.add_multiple(X.T @ dz1, reg, W1)", "in_place.add_multiple(X.T @ dz1, 2 * reg, W1)", "W1"),
+    "penalty missing": (two_layer, "in_place.axpy(h.T @ ds, reg, W2)", "h.T @ ds", "W2"),
+    "penalty doubled": (two_layer, "in_place.axpy(X.T @ dz1, reg, W1)", "in_place.axpy(X.T @ dz1, 2 * reg, W1)", "W1"),
     "bias averaged": (two_layer, "db1 = xp.sum(", "db1 = xp.mean(", "b1"),
     "transpose missing": (three_layer, "dh1 = dz2 @ W2.T", "dh1 = dz2 @ (W2 if W2.shape[0] == W2.shape[1] else W2.T)", "[Wb]1|X"),
     "loss not the gradient's": (three_layer, "half_squares(W3, reg)\n    check", "half_squares(W2, reg)\n    check", "loss"),

@@ -1,6 +1,6 @@
 """Tables in plain text."""
 
-from handgrad.graph.inspection.tables import listed, table
+from handgrad.graph.inspection.tables import join_wrapped, table
 
 
 def test_columns_are_as_wide_as_their_widest_line():
@@ -18,7 +18,7 @@ def test_a_combining_sign_has_no_width():
 
 
 def test_a_list_breaks_only_between_its_parts():
-    assert listed(["its own array e", "x (8 B)", "a part that is longer than a line"], 26).split("\n") == [
+    assert join_wrapped(["its own array e", "x (8 B)", "a part that is longer than a line"], 26).split("\n") == [
         "its own array e, x (8 B),",
         "a part that is longer than a line",
     ]
