@@ -1,4 +1,4 @@
-"""Examples to learn from: the digits that ship inside, and readers for the files of CIFAR-10 and MNIST."""
+"""Data sets: the digits that come with the package, and readers for the files of CIFAR-10 and MNIST."""
 
 from handgrad.datasets.cifar10 import cifar10
 from handgrad.datasets.digits import digits

@@ -1,4 +1,4 @@
-"""CIFAR-10, from its files in either of their two versions. Nothing is downloaded."""
+"""CIFAR-10, from the files of its binary or its Python version. Nothing is downloaded."""
 
 import os
 
@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.datasets.unpickling import unpickle
+from handgrad.files.untrusted import open_untrusted
 
 __all__ = ["cifar10"]
 
-_MOST = 2**28  # bytes in a file: a batch has 31 MB, and a sparse file costs nobody but its reader
+#: In a file: a batch has 31 MB, and a sparse file may claim any size.
+_MAX_BYTES = 2**28
 _BATCHES = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 
 
@@ -18,8 +20,8 @@ def cifar10(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
     """Return CIFAR-10 from the files of its binary or its Python version in the folder ``path``.
 
-    The files are ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, all without ``.bin`` in the
-    Python version: in the folder itself or in its ``cifar-10-batches-bin`` or ``cifar-10-batches-py``.
+    The files are ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, without ``.bin`` in the Python
+    version. They may lie in the folder itself or in its ``cifar-10-batches-bin`` or ``cifar-10-batches-py``.
 
     Parameters
     ----------
@@ -28,17 +30,17 @@ def cifar10(
     Returns
     -------
     X_train, X_test : (50000, 3072) and (10000, 3072) arrays, uint8
-        A row is an image of 32 × 32 pixels: all of red, then green, then blue, each row by row, as stored. Divide by
-        255 for numbers in [0, 1]. Files with fewer images give fewer rows.
+        Each row is an image of 32 × 32 pixels: first red, then green, then blue, each row by row, as stored. Divide by
+        255 for values in [0, 1]. Files with fewer images give fewer rows.
     y_train, y_test : (50000,) and (10000,) arrays, int64
         Labels in [0, 10).
 
     Raises
     ------
     FileNotFoundError
-        If neither version is there, whole.
+        If neither version is complete.
     ValueError
-        If a file is damaged or is something else. No code in a file is ever run.
+        If a file is damaged or of another format. No code in a file is ever run.
 
     Examples
     --------
@@ -52,7 +54,7 @@ def cifar10(
     A. Krizhevsky, Learning multiple layers of features from tiny images, 2009,
     https://www.cs.toronto.edu/~kriz/cifar.html.
     """
-    *train, (X_test, y_test) = [_read(file) for file in _find(path)]
+    *train, (X_test, y_test) = [_read_batch(file) for file in _find(path)]
     return np.concatenate([X for X, _ in train]), np.concatenate([y for _, y in train]), X_test, y_test
 
 
@@ -63,45 +65,39 @@ def _find(path: str | os.PathLike[str]) -> list[str]:
             if all(map(os.path.isfile, files)):
                 return files
     raise FileNotFoundError(
-        f"{os.fspath(path)} expected the files {', '.join(_BATCHES)}, all with .bin or all without, there or in "
-        "cifar-10-batches-bin or cifar-10-batches-py, found some or all missing"
+        f"{os.fspath(path)} must hold the files {', '.join(_BATCHES)}, all with .bin or all without, in itself or in "
+        "cifar-10-batches-bin or cifar-10-batches-py"
     )
 
 
-def _read(file: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    with open(file, "rb") as stream:
-        if (size := os.fstat(stream.fileno()).st_size) > _MOST:
-            raise ValueError(f"{file} expected 10,000 images in some 31 MB, found {size} bytes")
-        content = stream.read()
-    X, y = _from_binary(file, content) if file.endswith(".bin") else _from_pickle(file, content)
-    if y.min() < 0 or y.max() > 9:
-        raise ValueError(f"{file} expected labels in [0, 10), found {y.min()} to {y.max()}")
+def _read_batch(path: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    with open_untrusted(path, "is not a CIFAR-10 batch or is damaged") as file:
+        if (size := os.fstat(file.fileno()).st_size) > _MAX_BYTES:
+            raise ValueError(f"it must hold 10,000 images in about 31 MB, got {size} bytes")
+        X, y = (_parse_binary if path.endswith(".bin") else _parse_pickle)(file.read())
+        if y.min() < 0 or y.max() > 9:
+            raise ValueError(f"labels must be in [0, 10), got {y.min()} to {y.max()}")
     return X, y
 
 
-def _from_binary(file: str, content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _parse_binary(content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if not content or len(content) % 3073:
-        raise ValueError(f"{file} expected records of 3073 bytes, a label and 3072 pixels, found {len(content)} bytes")
+        raise ValueError(f"it must hold records of 3073 bytes, a label and 3072 pixels, got {len(content)} bytes")
     records = np.frombuffer(content, np.uint8).reshape(-1, 3073)
     return records[:, 1:].copy(), records[:, 0].astype(np.int64)
 
 
-def _from_pickle(file: str, content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    try:
-        match unpickle(content):
-            case {  # protocol 5, and those before it
-                "data": [_, [str(data), ["numpy.dtype", ["u1", *_], _], [int(N), 3072], "C" | "F" as order], _]
-                | [_, _, [_, [int(N), 3072], ["numpy.dtype", ["u1", *_], _], bool(order), str(data)]],
-                "labels": [*labels],
-            } if all(isinstance(label, int) for label in labels):
-                pixels = np.frombuffer(data.encode("latin-1"), np.uint8)
-            case _:
-                raise ValueError("expected a dict of data, an array (N, 3072) of uint8, and labels, a list of N int")
-        if not 0 < N == len(labels) or len(pixels) != 3072 * N:
-            raise ValueError(f"expected {N} labels and {3072 * N} pixels, found {len(labels)} and {len(pixels)}")
-        y = np.array(labels, np.int64)
-    except Exception as error:  # what is no pickle breaks its reader in any way
-        raise ValueError(
-            f"{file} is not a batch of CIFAR-10, or is damaged: {str(error) or type(error).__name__}"
-        ) from error
+def _parse_pickle(content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    match unpickle(content):
+        case {  # protocol 5, and those before it
+            "data": [_, [str(data), ["numpy.dtype", ["u1", *_], _], [int(N), 3072], "C" | "F" as order], _]
+            | [_, _, [_, [int(N), 3072], ["numpy.dtype", ["u1", *_], _], bool(order), str(data)]],
+            "labels": [*labels],
+        } if all(isinstance(label, int) for label in labels):
+            pixels = np.frombuffer(data.encode("latin-1"), np.uint8)
+        case _:
+            raise ValueError("it must hold a dict of data, an array (N, 3072) of uint8, and labels, a list of N int")
+    if not 0 < N == len(labels) or len(pixels) != 3072 * N:
+        raise ValueError(f"it must hold {N} labels and {3072 * N} pixels, got {len(labels)} and {len(pixels)}")
+    y = np.array(labels, np.int64)
     return pixels.reshape((N, 3072), order="F" if order in ("F", True) else "C").copy(order="C"), y

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that ship inside."""
+"""The 1,797 handwritten digits that come with the package."""
 
 import os
 
@@ -6,24 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.files.npz import read_npz
+from handgrad.files.untrusted import open_untrusted
 
 __all__ = ["digits"]
 
 
 def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return 1,797 handwritten digits, 8 × 8 pixels each, and which digits they are.
+    """Return 1,797 handwritten digits, 8 × 8 pixels each, and their labels.
 
     Returns
     -------
     X : (1797, 64) array, float64
-        A row is an image, its pixels row by row, in [0, 1]: of a 4 × 4 square the share that is ink, in sixteenths.
+        Each row is an image, pixel row by pixel row. A pixel is in [0, 1]: the fraction of a 4 × 4 square that is ink.
     y : (1797,) array, int64
         Labels in [0, 10).
 
     Raises
     ------
     OSError, ValueError
-        If the package's file is not there or is damaged.
+        If the package's file is missing or damaged.
 
     Examples
     --------
@@ -48,15 +49,10 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     https://doi.org/10.24432/C50P49, the test set; CC BY 4.0.
     """
     path = os.path.join(os.path.dirname(__file__), "digits.npz")
-    with open(path, "rb") as file:
-        try:
-            arrays = read_npz(file)
-            images, labels = arrays["images"], arrays["labels"]
-            if (images.shape, labels.shape) != ((1797, 8, 8), (1797,)) or not images.dtype == labels.dtype == np.uint8:
-                found = " and ".join(f"{a.dtype} {a.shape}" for a in (images, labels))
-                raise ValueError(f"it expected uint8 (1797, 8, 8) and uint8 (1797,), found {found}")
-        except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
-            raise ValueError(
-                f"{path} is damaged; install handgrad anew: {str(error) or type(error).__name__}"
-            ) from error
+    with open_untrusted(path, "is damaged; reinstall handgrad") as file:
+        arrays = read_npz(file)
+        images, labels = arrays["images"], arrays["labels"]
+        if (images.shape, labels.shape) != ((1797, 8, 8), (1797,)) or not images.dtype == labels.dtype == np.uint8:
+            got = " and ".join(f"{a.dtype} {a.shape}" for a in (images, labels))
+            raise ValueError(f"arrays must be uint8 (1797, 8, 8) and uint8 (1797,), got {got}")
     return images.reshape(-1, 64) / 16.0, labels.astype(np.int64)

@@ -1,13 +1,13 @@
-"""Read a pickle without running it."""
+"""Pickles, read without being run."""
 
 from typing import Any
 
 __all__ = ["unpickle"]
 
-#: So many instructions are followed. A batch of CIFAR-10 has 30,000, or 90,000 if Python 3 writes it in protocol 2; a
-#: byte that is one can make an object of a hundred.
-_MOST = 300_000
-_NAMES = {  # all that the pickle of a NumPy array refers to
+#: A CIFAR-10 batch has 30,000, or 90,000 if Python 3 writes it in protocol 2. An instruction of one byte can create an
+#: object of a hundred bytes.
+_MAX_INSTRUCTIONS = 300_000
+_ALLOWED_NAMES = {  # all that the pickle of a NumPy array refers to
     "_codecs.encode",
     "numpy.core.multiarray._reconstruct",
     "numpy._core.multiarray._reconstruct",
@@ -19,17 +19,17 @@ _NAMES = {  # all that the pickle of a NumPy array refers to
 
 
 def unpickle(content: bytes) -> Any:
-    """Return what is in a pickle (protocols 2 to 5), with nothing looked up, called or allocated on its word.
+    """Return the contents of a pickle (protocols 2 to 5) without importing, calling or allocating what it asks for.
 
-    A pickle is a program. Python's ``Unpickler``, even when it admits NumPy's functions alone, lets that program write
-    anywhere in memory (a forged ``dtype``) or fill it (a forged index). So the few instructions that a dict of lists
-    and arrays is made of are followed here. What comes out is plain:
+    A pickle is a program. Python's ``Unpickler``, even restricted to NumPy's functions, lets that program write
+    anywhere in memory (a forged ``dtype``) or fill it (a forged index). This function follows only the few
+    instructions that build a dict of lists and arrays, and returns plain objects:
 
-    - a call is the list [function's name, arguments, state];
-    - bytes are text, decoded as Latin-1, as Python 2 took the one for the other;
-    - tuples are lists.
+    - a call becomes the list [function's name, arguments, state];
+    - bytes become text, decoded as Latin-1, as Python 2 did not tell them apart;
+    - tuples become lists.
 
-    Time and memory are in proportion to the size of the content, beside what 300,000 instructions take.
+    Time and memory are proportional to the size of the content, plus at most what 300,000 instructions take.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def unpickle(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it has an instruction or refers to a name that an array does not need, more than 300,000 instructions, or a
-        key that is not text, or goes on after its end.
+        If the content has an instruction or a name that an array does not need, more than 300,000 instructions, a key
+        that is not text, or anything after its end.
     Exception
-        Of other kinds, if it is not a pickle or is damaged.
+        Of other types, if it is not a pickle or is damaged.
 
     Examples
     --------
@@ -51,13 +51,13 @@ def unpickle(content: bytes) -> Any:
     {'labels': [6, 9]}
     >>> unpickle(pickle.dumps(print, protocol=4))
     Traceback (most recent call last):
-    ValueError: it refers to 'builtins.print', expected only NumPy arrays
+    ValueError: it refers to 'builtins.print', but may hold only NumPy arrays
 
     References
     ----------
-    The instructions are described in the source of Python's ``pickletools``.
+    The source of Python's ``pickletools`` describes the instructions.
     """
-    from pickletools import genops  # here, so that importing handgrad costs no more than it must
+    from pickletools import genops  # here, to keep handgrad quick to import
 
     stack: list[Any] = []
     marks: list[int] = []
@@ -65,17 +65,17 @@ def unpickle(content: bytes) -> Any:
     items: list[Any] = []
     argument: Any
     for count, (opcode, argument, position) in enumerate(genops(content)):
-        if count == _MOST:
-            raise ValueError(f"it has more than {_MOST} instructions")
+        if count == _MAX_INSTRUCTIONS:
+            raise ValueError(f"it has more than {_MAX_INSTRUCTIONS} instructions")
         if opcode.name in ("TUPLE", "APPENDS", "SETITEMS"):
             at = marks.pop()
             items, stack[at:] = stack[at:], []
         match opcode.name:
             case "PROTO" | "FRAME":
                 pass
-            case "BININT" | "BININT1" | "BININT2" | "LONG1":
+            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINSTRING" | "SHORT_BINSTRING":
                 stack.append(argument)
-            case "BINSTRING" | "SHORT_BINSTRING" | "BINUNICODE" | "SHORT_BINUNICODE":
+            case "BINUNICODE" | "SHORT_BINUNICODE":
                 stack.append(argument)
             case "BINBYTES" | "SHORT_BINBYTES" | "BYTEARRAY8":
                 stack.append(argument.decode("latin-1"))
@@ -112,12 +112,12 @@ def unpickle(content: bytes) -> Any:
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case "GLOBAL":
-                stack.append(_admitted(argument.replace(" ", ".")))
+                stack.append(_allowed(argument.replace(" ", ".")))
             case "STACK_GLOBAL":
-                stack[-2:] = [_admitted(".".join(stack[-2:]))]
+                stack[-2:] = [_allowed(".".join(stack[-2:]))]
             case "REDUCE":
                 function, arguments = stack[-2:]
-                # Python 3 writes bytes so in protocol 2
+                # this is how Python 3 writes bytes in protocol 2
                 stack[-2:] = [arguments[0] if function == "_codecs.encode" else [function, arguments, None]]
             case "BUILD":
                 state = stack.pop()
@@ -126,17 +126,17 @@ def unpickle(content: bytes) -> Any:
                 if position != len(content) - 1:
                     raise ValueError(f"it ends at byte {position} of {len(content)}")
             case name:
-                raise ValueError(f"it has the instruction {name}, expected only dicts, lists and NumPy arrays")
+                raise ValueError(f"it has the instruction {name}, but may hold only dicts, lists and NumPy arrays")
     return stack.pop()
 
 
 def _text(key: Any) -> str:
-    if not isinstance(key, str):  # integers can be chosen so that their hashes collide, which takes hours
-        raise ValueError(f"it has a key of type {type(key).__name__}, expected text")
+    if not isinstance(key, str):  # hashes of chosen integers can all collide, which takes hours
+        raise ValueError(f"its keys must be text, got {type(key).__name__}")
     return key
 
 
-def _admitted(name: str) -> str:
-    if name not in _NAMES:
-        raise ValueError(f"it refers to {name[:80]!r}, expected only NumPy arrays")
+def _allowed(name: str) -> str:
+    if name not in _ALLOWED_NAMES:
+        raise ValueError(f"it refers to {name[:80]!r}, but may hold only NumPy arrays")
     return name

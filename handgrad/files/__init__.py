@@ -1,1 +1,1 @@
-"""Files: replaced atomically, and ``.npz`` archives read with bounds on time and memory."""
+"""Files: written atomically, and read without trusting what they claim."""

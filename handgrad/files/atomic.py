@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import os
@@ -10,16 +10,16 @@ __all__ = ["atomic_write"]
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file to write, which takes the place of the one at ``path`` when all is written.
+    """Open a temporary file for writing, which replaces ``path`` once everything is written.
 
-    At every moment the file there is the old one or the new one, entire.
+    At every moment ``path`` is the complete old file or the complete new one.
 
     Raises
     ------
     OSError
-        If the file cannot be written; what was there before is left as it was.
+        If the file cannot be written. The old file stays as it was.
     ValueError
-        If ``path`` is there and no file.
+        If ``path`` exists and is not a file.
 
     Examples
     --------
@@ -32,10 +32,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ...     "net.dot" in before, os.listdir(folder)
     (False, ['net.dot'])
     """
-    target = os.path.realpath(path)  # a link stays a link: what it points to is replaced
+    target = os.path.realpath(path)  # a link stays a link: the file that it points to is replaced
     if os.path.exists(target) and not os.path.isfile(target):
-        raise ValueError(f"{path} expected a file, found something else there")
-    # beside the target, as a rename is atomic within one file system only
+        raise ValueError(f"{path} must be a file or not exist")
+    # in the same directory, as a rename is atomic only within one file system
     temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -28,7 +28,7 @@ from rich.console import Console
 
 from handgrad import NonFiniteError, TrainingDiverged, exponential_decay, fit, init_params, sgd, two_layer
 from handgrad.datasets import digits, mnist
-from handgrad.datasets.cifar10 import _read as read_batch
+from handgrad.datasets.cifar10 import _read_batch
 from handgrad.training.checkpoints import load_checkpoint, load_params
 from oracle.campaigns.campaign import Campaign, Plan
 from oracle.campaigns.campaign import _read as read_campaign
@@ -355,7 +355,7 @@ def _batches(form: str) -> Callable[[Path], list[bytes]]:
 
 
 def _cifar10(path: Path) -> None:
-    X, y = read_batch(str(path))  # one of the six files: the others' reading would be most of the time
+    X, y = _read_batch(str(path))  # one of the six files: the others' reading would be most of the time
     assert X.shape == (len(y), 3072)
     assert set(y.tolist()) <= set(range(10))
 

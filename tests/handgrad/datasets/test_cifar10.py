@@ -108,7 +108,7 @@ def test_pickles_are_read_as_python_reads_them(last_batch, form):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", ["binary", "python 2"])
-def test_a_missing_file_is_told_with_the_folder_and_all_that_is_looked_for(tmp_path, form, name):
+def test_the_error_for_a_missing_file_names_the_folder_and_all_the_files(tmp_path, form, name):
     write(tmp_path, form)
     (tmp_path / (name + ".bin" * (form == "binary"))).unlink()
 
@@ -124,7 +124,8 @@ def test_a_binary_file_that_is_not_whole_records_is_refused_with_its_size(tmp_pa
     write(tmp_path, "binary")
     (tmp_path / "data_batch_3.bin").write_bytes(bytes(size))
 
-    with pytest.raises(ValueError, match=rf"data_batch_3.bin expected records of 3073 bytes, .* found {size} bytes"):
+    message = rf"data_batch_3.bin .* is damaged: it must hold records of 3073 bytes, .* got {size} bytes"
+    with pytest.raises(ValueError, match=message):
         cifar10(tmp_path)
 
 
@@ -133,14 +134,14 @@ def test_a_pickle_cut_short_anywhere_is_refused(last_batch, form):
     whole = PICKLED[form](*BATCHES[1])
     for length in [*range(250), 1000, 2000, 3000, *range(len(whole) - 60, len(whole))]:
         last_batch.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="test_batch is not a batch of CIFAR-10, or is damaged: "):
+        with pytest.raises(ValueError, match="test_batch is not a CIFAR-10 batch or is damaged: "):
             cifar10(last_batch.parent)
 
 
 def test_a_pickle_that_goes_on_after_its_end_is_refused(last_batch):
     last_batch.write_bytes(python2(*BATCHES[0]) + b"\0")
 
-    with pytest.raises(ValueError, match=r"test_batch is not a batch of CIFAR-10, or is damaged: it ends at byte \d+"):
+    with pytest.raises(ValueError, match=r"test_batch is not a CIFAR-10 batch or is damaged: it ends at byte \d+"):
         cifar10(last_batch.parent)
 
 
@@ -149,39 +150,39 @@ def test_a_pickle_that_goes_on_after_its_end_is_refused(last_batch):
 def test_a_label_out_of_range_is_refused(tmp_path, form, label):
     write(tmp_path, form, [*BATCHES[:5], (BATCHES[5][0], np.array([3, label]))])
 
-    with pytest.raises(ValueError, match=rf"test_batch.* expected labels in \[0, 10\), found 3 to {label}"):
+    with pytest.raises(ValueError, match=rf"test_batch.* labels must be in \[0, 10\), got 3 to {label}"):
         cifar10(tmp_path)
 
 
 X = np.zeros((2, 3072), np.uint8)
-EXPECTED = "expected a dict of data, an array (N, 3072) of uint8, and labels, a list of N int"
+MUST = "it must hold a dict of data, an array (N, 3072) of uint8, and labels, a list of N int"
 
 
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        ({b"data": X, b"labels": [1]}, "expected 2 labels and 6144 pixels, found 1 and 6144"),
-        ({b"data": X, b"labels": [1, 2, 3]}, "expected 2 labels and 6144 pixels, found 3 and 6144"),
-        ({b"data": X, b"labels": [1, -1]}, "expected labels in [0, 10), found -1 to 1"),
+        ({b"data": X, b"labels": [1]}, "it must hold 2 labels and 6144 pixels, got 1 and 6144"),
+        ({b"data": X, b"labels": [1, 2, 3]}, "it must hold 2 labels and 6144 pixels, got 3 and 6144"),
+        ({b"data": X, b"labels": [1, -1]}, "labels must be in [0, 10), got -1 to 1"),
         ({b"data": X, b"labels": [1, 2**70]}, "too large"),
-        ({b"data": X, b"labels": [1, None]}, EXPECTED),
-        ({b"data": X, b"labels": [1, "2"]}, EXPECTED),
-        ({b"data": X, b"labels": [1, [2]]}, EXPECTED),
-        ({b"data": X, b"labels": 3}, EXPECTED),
-        ({b"data": X, b"labels": "12"}, EXPECTED),
-        ({b"data": X, b"labels": np.array([1, 2])}, EXPECTED),
-        ({b"data": X, b"fine_labels": [1, 2]}, EXPECTED),  # CIFAR-100
-        ({b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X.tolist(), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X.tobytes(), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X.view(np.int8), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X.astype(np.float32), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": np.array([[None] * 3072] * 2), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X[:, :3071].copy(), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X.reshape(2, 3, 1024), b"labels": [1, 2]}, EXPECTED),
-        ({b"data": X[0], b"labels": [1]}, EXPECTED),
-        ([X, [1, 2]], EXPECTED),
-        (None, EXPECTED),
+        ({b"data": X, b"labels": [1, None]}, MUST),
+        ({b"data": X, b"labels": [1, "2"]}, MUST),
+        ({b"data": X, b"labels": [1, [2]]}, MUST),
+        ({b"data": X, b"labels": 3}, MUST),
+        ({b"data": X, b"labels": "12"}, MUST),
+        ({b"data": X, b"labels": np.array([1, 2])}, MUST),
+        ({b"data": X, b"fine_labels": [1, 2]}, MUST),  # CIFAR-100
+        ({b"labels": [1, 2]}, MUST),
+        ({b"data": X.tolist(), b"labels": [1, 2]}, MUST),
+        ({b"data": X.tobytes(), b"labels": [1, 2]}, MUST),
+        ({b"data": X.view(np.int8), b"labels": [1, 2]}, MUST),
+        ({b"data": X.astype(np.float32), b"labels": [1, 2]}, MUST),
+        ({b"data": np.array([[None] * 3072] * 2), b"labels": [1, 2]}, MUST),
+        ({b"data": X[:, :3071].copy(), b"labels": [1, 2]}, MUST),
+        ({b"data": X.reshape(2, 3, 1024), b"labels": [1, 2]}, MUST),
+        ({b"data": X[0], b"labels": [1]}, MUST),
+        ([X, [1, 2]], MUST),
+        (None, MUST),
     ],
 )
 @pytest.mark.parametrize("protocol", [2, 4, 5])
@@ -196,7 +197,7 @@ def test_a_pickle_of_anything_else_is_refused(last_batch, protocol, batch, messa
 def test_a_pickle_of_no_images_is_refused(last_batch):
     last_batch.write_bytes(PICKLED["protocol 5 C"](X[:0], []))
 
-    with pytest.raises(ValueError, match="expected 0 labels and 0 pixels, found 0 and 0"):
+    with pytest.raises(ValueError, match="it must hold 0 labels and 0 pixels, got 0 and 0"):
         cifar10(last_batch.parent)
 
 
@@ -212,7 +213,7 @@ def test_code_in_a_file_is_not_run_and_is_named(last_batch, tmp_path):
     last_batch.write_bytes(pickle.dumps({b"data": X, b"labels": Command(f"touch {tmp_path / 'ran'}")}, 2))
 
     with pytest.raises(
-        ValueError, match=rf"test_batch is not .* it refers to '{os.name}\.system', expected only NumPy"
+        ValueError, match=rf"test_batch is not .* it refers to '{os.name}\.system', but may hold only NumPy"
     ):
         cifar10(last_batch.parent)
     assert not (tmp_path / "ran").exists()
@@ -248,5 +249,5 @@ def test_a_file_far_too_large_is_refused_unread(tmp_path, form):
     with open(tmp_path / ("test_batch" + ".bin" * (form == "binary")), "r+b") as file:
         file.truncate(2**40)  # sparse: it takes no room on the disk
 
-    with pytest.raises(ValueError, match=rf"test_batch.* expected 10,000 images in some 31 MB, found {2**40} bytes"):
+    with pytest.raises(ValueError, match=rf"test_batch.* it must hold 10,000 images in about 31 MB, got {2**40} bytes"):
         cifar10(tmp_path)

@@ -118,7 +118,7 @@ WHOLE = idx(np.arange(6, dtype=np.int16).reshape(2, 3))  # 4 + 8 bytes of header
 def test_a_file_cut_short_anywhere_is_refused(path, length, pack):
     path.write_bytes(pack(WHOLE[:length]))
 
-    with pytest.raises(ValueError, match=re.escape(f"{path} is not an idx file, or is damaged: it")):
+    with pytest.raises(ValueError, match=re.escape(f"{path} is not an idx file or is damaged: it")):
         read_idx(path)
 
 
@@ -127,7 +127,7 @@ def test_a_gz_file_cut_short_anywhere_is_refused(path):
 
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=re.escape(f"{path} is not an idx file, or is damaged: ")):
+        with pytest.raises(ValueError, match=re.escape(f"{path} is not an idx file or is damaged: ")):
             read_idx(path)
 
 
@@ -147,18 +147,18 @@ def test_no_changed_byte_of_a_gz_file_changes_what_is_read(path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (header((2, 3)) + bytes(5), "its shape (2, 3) of uint8 expected 6 bytes, found "),
-        (header((2, 3)) + bytes(7), "its shape (2, 3) of uint8 expected 6 bytes, found at least 7"),
-        (header((2,), 0x0E) + bytes(15), "its shape (2,) of float64 expected 16 bytes, found "),
-        (header((2, 3))[:-1], "its 2 dimensions expected 8 bytes, found 7"),
-        (header((2,), 0x0A) + bytes(2), "begin with 00 00, a dtype and a number of dimensions, found 00 00 0a 01"),
-        (b"\x01" + header((2,))[1:] + bytes(2), "found 01 00 08 01"),
-        (b"PNG", "found 50 4e 47"),
-        (b"", "found "),
+        (header((2, 3)) + bytes(5), "its shape (2, 3) of uint8 takes 6 bytes, got "),
+        (header((2, 3)) + bytes(7), "its shape (2, 3) of uint8 takes 6 bytes, got at least 7"),
+        (header((2,), 0x0E) + bytes(15), "its shape (2,) of float64 takes 16 bytes, got "),
+        (header((2, 3))[:-1], "its 2 dimensions take 8 bytes, got 7"),
+        (header((2,), 0x0A) + bytes(2), "begin with 00 00, a dtype and a number of dimensions, got 00 00 0a 01"),
+        (b"\x01" + header((2,))[1:] + bytes(2), "got 01 00 08 01"),
+        (b"PNG", "got 50 4e 47"),
+        (b"", "got "),
     ],
 )  # fmt: skip
 @packings
-def test_a_foreign_file_is_refused_with_what_was_expected_and_found(path, content, message, pack):
+def test_a_foreign_file_is_refused_with_what_it_must_hold_and_what_it_holds(path, content, message, pack):
     path.write_bytes(pack(content))
 
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
@@ -178,14 +178,14 @@ def test_a_claim_of_2_to_the_40_bytes_is_refused_before_memory_is_taken(path, sh
 def test_a_gz_file_of_more_than_a_gigabyte_is_to_be_unpacked_first(path):
     path.write_bytes(gzip.compress(header((2**30,)), 0) + RNG.bytes(2**21))
 
-    with little_memory(), pytest.raises(ValueError, match=r"found at most 1073741816: unpack the file first$"):
+    with little_memory(), pytest.raises(ValueError, match=r"got at most 1073741816; decompress the file first$"):
         read_idx(path)
 
 
 def test_a_gz_file_is_unpacked_no_further_than_it_should_be_long(path):
     path.write_bytes(gzip.compress(header((10,)) + bytes(2**25)))
 
-    with little_memory(), pytest.raises(ValueError, match="expected 10 bytes, found at least 11"):
+    with little_memory(), pytest.raises(ValueError, match="takes 10 bytes, got at least 11"):
         read_idx(path)
 
 
@@ -208,15 +208,15 @@ def test_random_bytes_are_read_or_refused_and_nothing_else(path, content, start)
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"train_images": np.zeros((5, 28, 27), np.uint8)}, "train-images-idx3-ubyte expected images (N, 28, 28)"),
-        ({"train_images": np.zeros((5, 28, 28), np.int8)}, "of uint8, found (5, 28, 28) of int8"),
-        ({"t10k_images": np.zeros((5, 784), np.uint8)}, "t10k-images-idx3-ubyte expected images (N, 28, 28)"),
-        ({"t10k_images": np.zeros((), np.uint8)}, "found () of uint8"),
-        ({"t10k_images": np.zeros((0, 28, 28), np.uint8), "t10k_labels": np.zeros(0, np.uint8)}, "found (0, 28, 28)"),
-        ({"train_labels": np.zeros(4, np.uint8)}, "train-labels-idx1-ubyte expected labels (5,)"),
-        ({"train_labels": np.zeros((5, 1), np.uint8)}, "expected labels (5,) of uint8, found (5, 1)"),
-        ({"t10k_labels": np.zeros(2, np.int32)}, "labels (2,) of uint8, found (2,) of int32"),
-        ({"t10k_labels": np.array([9, 10], np.uint8)}, "t10k-labels-idx1-ubyte expected labels in [0, 10), found 10"),
+        ({"train_images": np.zeros((5, 28, 27), np.uint8)}, "train-images-idx3-ubyte must hold images (N, 28, 28)"),
+        ({"train_images": np.zeros((5, 28, 28), np.int8)}, "of uint8, got (5, 28, 28) of int8"),
+        ({"t10k_images": np.zeros((5, 784), np.uint8)}, "t10k-images-idx3-ubyte must hold images (N, 28, 28)"),
+        ({"t10k_images": np.zeros((), np.uint8)}, "got () of uint8"),
+        ({"t10k_images": np.zeros((0, 28, 28), np.uint8), "t10k_labels": np.zeros(0, np.uint8)}, "got (0, 28, 28)"),
+        ({"train_labels": np.zeros(4, np.uint8)}, "train-labels-idx1-ubyte must hold labels (5,)"),
+        ({"train_labels": np.zeros((5, 1), np.uint8)}, "must hold labels (5,) of uint8, got (5, 1)"),
+        ({"t10k_labels": np.zeros(2, np.int32)}, "labels (2,) of uint8, got (2,) of int32"),
+        ({"t10k_labels": np.array([9, 10], np.uint8)}, "t10k-labels-idx1-ubyte: labels must be in [0, 10), got 10"),
     ],
 )  # fmt: skip
 def test_arrays_that_are_not_mnist_are_refused(tmp_path, changed, message):

@@ -77,15 +77,15 @@ def test_the_parts_are_copies():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"rng": 0}, TypeError, "rng expected a numpy.random.Generator, given int"),
-        ({"rng": np.random.RandomState(0)}, TypeError, "rng expected a numpy.random.Generator, given RandomState"),
-        ({"y": np.zeros(3)}, ValueError, "y expected 4 labels, one an example, given 3"),
-        ({"test_fraction": 0.0}, ValueError, "test_fraction expected a number in (0, 1), given 0.0"),
-        ({"test_fraction": 1}, ValueError, "test_fraction expected a number in (0, 1), given 1"),
-        ({"test_fraction": np.nan}, ValueError, "test_fraction expected a number in (0, 1), given nan"),
-        ({"test_fraction": 0.1}, ValueError, "given 4 to train with and 0 to test with"),
-        ({"test_fraction": 0.9}, ValueError, "given 0 to train with and 4 to test with"),
-        ({"X": np.zeros((0, 2)), "y": np.zeros(0)}, ValueError, "given 0 to train with and 0 to test with"),
+        ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator, got int"),
+        ({"rng": np.random.RandomState(0)}, TypeError, "rng must be a numpy.random.Generator, got RandomState"),
+        ({"y": np.zeros(3)}, ValueError, "y must have 4 labels, one per example, got 3"),
+        ({"test_fraction": 0.0}, ValueError, "test_fraction must be in (0, 1), got 0.0"),
+        ({"test_fraction": 1}, ValueError, "test_fraction must be in (0, 1), got 1"),
+        ({"test_fraction": np.nan}, ValueError, "test_fraction must be in (0, 1), got nan"),
+        ({"test_fraction": 0.1}, ValueError, "got 4 for training and 0 for testing"),
+        ({"test_fraction": 0.9}, ValueError, "got 0 for training and 4 for testing"),
+        ({"X": np.zeros((0, 2)), "y": np.zeros(0)}, ValueError, "got 0 for training and 0 for testing"),
     ],
 )
 def test_what_cannot_be_split_is_refused(arguments, error, message):

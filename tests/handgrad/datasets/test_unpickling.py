@@ -27,7 +27,7 @@ class Call:
 
 
 def as_text(a):
-    """Return what is expected of an object: bytes as text, tuples as lists."""
+    """Return the object with bytes as text and tuples as lists."""
     if isinstance(a, bytes):
         return a.decode("latin-1")
     if isinstance(a, list | tuple):
@@ -68,8 +68,8 @@ def test_an_array_stays_the_call_that_would_make_it(protocol):
 
 @pytest.mark.parametrize("function", [os.mkdir, exec, eval, __import__, getattr, pickle.loads, np.save, np.load])
 @protocols
-def test_no_call_is_made_and_its_name_is_told(tmp_path, protocol, function):
-    with pytest.raises(ValueError, match=f"it refers to '[a-z_.0-9]*{function.__name__}', expected only NumPy arrays"):
+def test_no_call_is_made_and_the_error_names_it(tmp_path, protocol, function):
+    with pytest.raises(ValueError, match=f"it refers to '[a-z_.0-9]*{function.__name__}', but may hold only"):
         unpickle(pickle.dumps({b"data": Call(function, str(tmp_path / "made"))}, protocol))
 
     assert not (tmp_path / "made").exists()
@@ -102,7 +102,7 @@ def test_no_function_is_looked_up_by_any_instruction(form, name):
         "INST": b"(i" + module + b"\n" + attribute + b"\n",
     }[form]
 
-    with pytest.raises(ValueError, match=r"it refers to '.*', expected only NumPy arrays|it has the instruction INST,"):
+    with pytest.raises(ValueError, match=r"it refers to '.*', but may hold only|it has the instruction INST,"):
         unpickle(b"\x80\x04" + content + b"K\x01\x85R.")
 
 
@@ -126,7 +126,7 @@ def test_no_function_is_looked_up_by_any_instruction(form, name):
 def test_instructions_that_make_objects_or_ask_outside_are_refused_by_name(instruction, name):
     copyreg.add_extension("os", "system", 1)
     try:
-        with pytest.raises(ValueError, match=f"it has the instruction {name}, expected only dicts, lists and NumPy"):
+        with pytest.raises(ValueError, match=f"it has the instruction {name}, but may hold only dicts"):
             unpickle(b"\x80\x05" + instruction + b".")
     finally:
         copyreg.remove_extension("os", "system", 1)
@@ -168,13 +168,13 @@ def test_memory_is_not_taken_for_what_is_only_claimed(instruction):
 
 def test_depth_is_no_danger():
     """Python's Unpickler crashes on a deep tuple that is a dict's key."""
-    with pytest.raises(ValueError, match="it has a key of type list, expected text"):
+    with pytest.raises(ValueError, match="its keys must be text, got list"):
         unpickle(b"\x80\x02}N" + b"\x85" * 10**5 + b"Ns.")
 
 
 @pytest.mark.parametrize("content", [b"}K\x01K\x02s.", b"}(K\x01K\x02u.", b"}NNs.", b"}(X\1\0\0\0aNNNu."])
 def test_keys_are_text_as_the_hashes_of_integers_can_be_made_to_collide(content):
-    with pytest.raises(ValueError, match=r"it has a key of type (int|NoneType), expected text"):
+    with pytest.raises(ValueError, match=r"its keys must be text, got (int|NoneType)"):
         unpickle(b"\x80\x02" + content)
 
 

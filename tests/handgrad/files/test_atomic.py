@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files are written completely or not at all."""
 
 import os
 
@@ -60,6 +60,6 @@ def test_a_link_stays_a_link(path):
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(ValueError, match="expected a file, found something else there"), atomic_write(tmp_path):
+    with pytest.raises(ValueError, match="must be a file or not exist"), atomic_write(tmp_path):
         pass
     assert os.listdir(tmp_path) == []

@@ -125,7 +125,7 @@ def test_a_link_stays_a_link(saved):
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(ValueError, match="expected a file, found something else there"):
+    with pytest.raises(ValueError, match="must be a file or not exist"):
         save_checkpoint(tmp_path, {"iteration": 8})
 
 
