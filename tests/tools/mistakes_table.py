@@ -1,4 +1,4 @@
-"""Prints docs/causes.md: what a verdict can name, and what it names for each mistake.
+"""Prints docs/causes.md: the causes that a verdict can name, and those of each known mistake.
 
 python -m tests.tools.mistakes_table > docs/causes.md
 """
@@ -14,20 +14,20 @@ from tests.mistakes.synthetic import INVENTED
 
 HEAD = """# The causes that a verdict can name
 
-`python -m tests.tools.mistakes_table > docs/causes.md` makes this page; [check your own gradient](check.md) says how a
-verdict comes about. The names are stable: code may rely on them.
+[Check your own gradient](check.md) explains how a verdict is reached. The names below are stable, so code can rely on
+them. `python -m tests.tools.mistakes_table > docs/causes.md` writes this page.
 
-## The vocabulary
+## The causes
 
-| cause | what a teacher would say | what the derivation says |
+| cause | explanation | derivation |
 |---|---|---|"""
 
 MISTAKES = """
-## Every mistake of the collection, and its verdict
+## Verdicts on the known mistakes
 
-`tests/mistakes/` holds mistakes that people made, with the thread where one was seen, and more that were invented. This
-is what `oracle.check` names as the cause of each at its default options; "none named" means that the verdict says WRONG
-and which entries, and that no known mistake explains them.
+`tests/mistakes/` collects mistakes that people made, with public threads, and invented ones. The table lists the causes
+that `oracle.check` names at its default options; "none named" means that the verdict is WRONG and lists the wrong
+entries, but no known mistake explains them.
 
 | mistake | found in | causes named |
 |---|---|---|"""
@@ -55,7 +55,7 @@ def main() -> int:
     if right != len(CAUSES):
         print(f"{len(CAUSES) - right} verdicts are not as expected", file=sys.stderr)
         return 1
-    print(f"\nAll {right} mistakes are found wrong; {named} get a cause, the right one in each case.")
+    print(f"\nAll {right} mistakes are detected; {named} get a cause, the correct one each time.")
     return 0
 
 
