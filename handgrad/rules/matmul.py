@@ -1,18 +1,18 @@
 """The matrix product, of matrices, vectors and stacks of matrices. Derivation: ``docs/derivations/matmul.md``."""
 
-from collections.abc import Callable
-
 from handgrad.arrays.namespace import Array, namespace
-from handgrad.rules.broadcasting import BOTH, Cotangents, require_broadcast, unbroadcast
+from handgrad.rules.broadcasting import check_broadcast, unbroadcast
+from handgrad.rules.rule import ALL_NEEDED, Cotangents, Needs, Pullback, formula
 
 __all__ = ["matmul"]
 
 
-def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
-    """Return z = x y and its pullback, dx = dz yᵀ and dy = xᵀ dz.
+@formula("dx = dz yᵀ and dy = xᵀ dz")
+def matmul(x: Array, y: Array) -> tuple[Array, Pullback]:
+    """Return the matrix product z = x y and its pullback.
 
-    As ``numpy.matmul``: arrays of more than two dimensions are stacks of matrices, whose leading axes broadcast, and
-    what was repeated is summed over. A vector on the left is a row, on the right a column, and z lacks that axis.
+    As in ``numpy.matmul``, arrays of more than two dimensions are stacks of matrices whose leading axes broadcast; the
+    pullback sums over repeated matrices. A vector on the left is a row, on the right a column, and z lacks that axis.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     -------
     z : (..., N, H) array, x's dtype
     backward : callable
-        ``dx, dy = backward(dz)``. As each costs a matrix product, ``backward(dz, needs=(False, True))`` gives None for
-        what is not needed.
+        ``dx, dy = backward(dz)``. As each costs a matrix product, ``backward(dz, needs=(False, True))`` returns None
+        for what is not needed.
 
     Raises
     ------
@@ -33,29 +33,21 @@ def matmul(x: Array, y: Array) -> tuple[Array, Callable[..., Cotangents]]:
     ValueError
         If the shapes do not fit.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad.rules import matmul
     >>> z, backward = matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     >>> dx, dy = backward(np.ones((1, 1)))
     >>> z, dx, dy.T
     (array([[11.]]), array([[3., 4.]]), array([[1., 2.]]))
-
-    References
-    ----------
-    ``docs/derivations/matmul.md``.
     """
     xp = namespace(x, y)
     if x.dtype != y.dtype:
-        raise TypeError(f"matmul expected one dtype, given x {x.dtype}, y {y.dtype}")
+        raise TypeError(f"matmul: x and y must have one dtype, got x {x.dtype}, y {y.dtype}")
     if not (x.ndim and y.ndim and x.shape[-1] == y.shape[-2 if y.ndim > 1 else 0]):
-        expected = "x (..., N, D) or (D,) and y (..., D, H) or (D,)"
-        raise ValueError(f"matmul expected {expected}, given x {tuple(x.shape)}, y {tuple(y.shape)}")
+        shapes = "x must be (..., N, D) or (D,) and y (..., D, H) or (D,)"
+        raise ValueError(f"matmul: {shapes}, got x {tuple(x.shape)}, y {tuple(y.shape)}")
     if x.ndim > 2 and y.ndim > 2:
-        require_broadcast("matmul", x.shape[:-2], y.shape[:-2])
+        check_broadcast("matmul", x.shape[:-2], y.shape[:-2])
 
-    def backward(dz: Array, needs: tuple[bool, bool] = BOTH) -> Cotangents:
+    def backward(dz: Array, needs: Needs = ALL_NEEDED) -> Cotangents:
         row = x if x.ndim > 1 else xp.reshape(x, (1, -1))
         column = y if y.ndim > 1 else xp.reshape(y, (-1, 1))
         if row is not x or column is not y:

@@ -1,19 +1,101 @@
-"""The types that every rule has."""
+"""What every rule has: its types, its formula, and the parts of a docstring that rules share."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from handgrad.arrays.namespace import Array
 
-__all__ = ["Pullback", "Rule"]
+__all__ = ["ALL_NEEDED", "Cotangents", "Needs", "Pullback", "Rule", "entrywise", "formula"]
+
+#: One flag for each positional argument: True if its cotangent is needed.
+Needs: TypeAlias = Sequence[bool]
+
+#: The default of ``needs``; no rule has more arguments than this, unless it takes any number of them.
+ALL_NEEDED: Needs = (True,) * 8
+
+#: One array for each positional argument, or None where it is not needed.
+Cotangents: TypeAlias = tuple[Array | None, ...]
 
 
 class Pullback(Protocol):
-    """What a rule returns beside its value: the cotangent of the value in, one cotangent an argument out."""
+    """Map the cotangent of a rule's value to the cotangents of its positional arguments."""
 
-    def __call__(self, cotangent: Array, /) -> tuple[Array, ...]:
-        """Return a tuple with one entry for each positional argument, each of its shape and dtype."""
+    def __call__(self, cotangent: Array, /, needs: Needs = ALL_NEEDED) -> tuple[Any, ...]:
+        """Return a tuple with one entry for each positional argument, each of its shape and dtype.
+
+        Where ``needs`` is False the entry is None if there are several arguments; a rule of one argument ignores the
+        flag, as there is no reason to call its pullback when nothing is needed.
+        """
 
 
 #: ``value, backward = rule(*differentiated, **not_differentiated)``, and ``cotangents = backward(cotangent)``.
 Rule: TypeAlias = Callable[..., tuple[Array, Callable[..., tuple[Any, ...]]]]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_ENTRYWISE = """
+Parameters
+----------
+{x} : array of any shape, float32 or float64
+
+Returns
+-------
+{z} : array like {x}
+backward : callable
+    ``(d{x},) = backward(d{z})``, with d{z} and d{x} like {x}.
+
+Raises
+------
+TypeError
+    If {x} is not a real floating array.
+"""
+
+
+def formula(text: str, *, sections: str = "", source: str = "") -> Callable[[_F], _F]:
+    """Return a decorator that gives a rule its ``formula`` and completes its docstring; it wraps nothing.
+
+    The rule's own docstring is a summary, what is special about the rule, and an example from the first ``>>>`` on.
+    The decorator adds the formula, the sections, the imports of the example, and the references.
+
+    Parameters
+    ----------
+    text : str
+        The pullback in the rule's own letters, such as ``"dx = dz y, dy = dz x"``.
+    sections : str
+        Parameters, Returns and Raises, where a family of rules has them in common.
+    source : str
+        A paper, cited after the derivation page.
+
+    Examples
+    --------
+    >>> from handgrad.rules import multiply
+    >>> multiply.formula
+    'dx = dz y, dy = dz x'
+    """
+
+    def decorate(rule: _F) -> _F:
+        decorated: Any = rule
+        decorated.formula = text
+        if rule.__doc__:  # python -OO strips it
+            name = decorated.__name__
+            about, _, example = inspect.cleandoc(rule.__doc__).partition("\n>>> ")
+            summary, _, details = about.partition("\n\n")
+            imports = f">>> import numpy as np\n>>> from handgrad.rules import {name}\n>>> "
+            parts = [
+                summary,
+                f"The pullback is ``{text}``.",
+                details,
+                sections,
+                f"Examples\n--------\n{imports}{example}" if example else "",
+                f"References\n----------\n``docs/derivations/{name}.md``{f'; {source}' if source else ''}.",
+            ]
+            decorated.__doc__ = "\n\n".join(part.strip() for part in parts if part)
+        return rule
+
+    return decorate
+
+
+def entrywise(text: str, *, x: str = "x", z: str = "z", source: str = "") -> Callable[[_F], _F]:
+    """Return :func:`formula` for a rule z = f(x) that maps each entry on its own; x and z are the names it uses."""
+    return formula(text, sections=_ENTRYWISE.format(x=x, z=z), source=source)

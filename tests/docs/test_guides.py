@@ -130,7 +130,10 @@ def applied(language, text, copy):
         else:
             function = re.fullmatch(r"in the place of (\w+)", at)[1]
             now = re.sub(
-                rf"^def {function}\(.*?(?=\n\n\n)", lambda _: body.rstrip(), was, flags=re.DOTALL | re.MULTILINE
+                rf"^(@[^\n]*\n)?def {function}\(.*?(?=\n\n\n)",
+                lambda _: body.rstrip(),
+                was,
+                flags=re.DOTALL | re.MULTILINE,
             )
     else:
         name, lines = head.removeprefix("# "), body.splitlines()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from handgrad import affine, relu, softmax_cross_entropy, two_layer
-from handgrad.rules.penalties import half_squares
+from handgrad.rules.penalties import l2_value
 from tests.mistakes.two_layer import Quantities
 from tests.tools import playground
 
@@ -115,7 +115,7 @@ def by_handgrad(p):
     J, grads = two_layer.loss_and_grad(p.params, p.X, p.y, p.reg, input_grad=True)
     e = np.exp(s - s.max(axis=1, keepdims=True))
     of = {"XW1": p.X @ W1, "z1": z1, "h": h, "hW2": h @ W2, "s": s, "p": e / e.sum(axis=1, keepdims=True), "L": L}
-    of |= {"R": half_squares(W1, p.reg) + half_squares(W2, p.reg), "J": J, "ds": ds, "dh": dh, "dz1": dz1}
+    of |= {"R": l2_value(W1, p.reg) + l2_value(W2, p.reg), "J": J, "ds": ds, "dh": dh, "dz1": dz1}
     return of | {f"d{name}": g for name, g in grads.items()}
 
 

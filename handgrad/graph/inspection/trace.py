@@ -3,8 +3,6 @@
 Derivation: ``docs/derivations/graph.md``.
 """
 
-import inspect
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from textwrap import fill, wrap
@@ -278,13 +276,8 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
 
 
 def formula(rule: Callable[..., Any] | None) -> str:
-    """Return a rule's pullback as its docstring says it, such as ``dx = dz y, dy = dz x``; "" where it says nothing."""
-    docstring = inspect.getdoc(within_partials(rule)) if rule else ""
-    text = " ".join(re.split(r"\n\w+\n-{3,}", docstring or "")[0].split())  # without the sections
-    found = re.search(r"\b(pullback|slope)(?:,|:| is)? (.+?)(?=[.:;](?: |$)|, (?:each|without) )", text)
-    if found is None:
-        return ""
-    return found[2] if found[1] == "pullback" else f"dz = dh · slope, slope {found[2]}"
+    """Return a rule's pullback in its own letters, such as ``dx = dz y, dy = dz x``; "" if it has no ``formula``."""
+    return str(getattr(within_partials(rule), "formula", "")) if rule else ""
 
 
 def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, str]) -> tuple[Step, ...]:

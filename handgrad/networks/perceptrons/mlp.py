@@ -12,8 +12,8 @@ from handgrad.networks.perceptrons.layers import parameter_names, rules_of
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.affine import affine
-from handgrad.rules.losses import checked_softmax_cross_entropy
-from handgrad.rules.penalties import half_squares
+from handgrad.rules.losses import unchecked_softmax_cross_entropy
+from handgrad.rules.penalties import l2_value
 from handgrad.rules.rule import Rule
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
@@ -95,9 +95,9 @@ def loss(
     reg = check_reg(reg, params[names[-1]].dtype)
 
     s = scores(params, X, activation=activation)  # (N, C)
-    J, _ = checked_softmax_cross_entropy(s, y)
+    J, _ = unchecked_softmax_cross_entropy(s, y)
     for W in names[::2]:
-        J = J + half_squares(params[W], reg)
+        J = J + l2_value(params[W], reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -163,9 +163,9 @@ def loss_and_grad(
     reg = check_reg(reg, params[names[-1]].dtype)
 
     s, layers, witness = _forward(params, X, rules)
-    J, L_backward = checked_softmax_cross_entropy(s, y)
+    J, L_backward = unchecked_softmax_cross_entropy(s, y)
     for W in names[::2]:
-        J = J + half_squares(params[W], reg)
+        J = J + l2_value(params[W], reg)
     check_finite(params, X, witness=witness, loss=J)
 
     grads: dict[str, Array] = dict.fromkeys(names)  # in the order of the parameters

@@ -9,8 +9,8 @@ from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array, namespace
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
-from handgrad.rules.losses import checked_softmax_cross_entropy
-from handgrad.rules.penalties import half_squares
+from handgrad.rules.losses import unchecked_softmax_cross_entropy
+from handgrad.rules.penalties import l2_value
 from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
 
 # fmt: off
@@ -86,8 +86,8 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
     reg = check_reg(reg, b1.dtype)
 
     s = scores(params, X)  # (N, C)
-    L, _ = checked_softmax_cross_entropy(s, y)
-    J = L + half_squares(W1, reg)
+    L, _ = unchecked_softmax_cross_entropy(s, y)
+    J = L + l2_value(W1, reg)
     check_finite(params, X, loss=J)
     return J
 
@@ -147,8 +147,8 @@ def loss_and_grad(
     # forward
     s = X @ W1  # (N, C)
     s += b1
-    L, L_backward = checked_softmax_cross_entropy(s, y)
-    J = L + half_squares(W1, reg)
+    L, L_backward = unchecked_softmax_cross_entropy(s, y)
+    J = L + l2_value(W1, reg)
     check_finite(params, X, loss=J)
 
     # backward, from J to the parameters

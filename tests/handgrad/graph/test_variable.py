@@ -166,11 +166,11 @@ def test_variable_never_turns_into_an_array_silently():
 def test_shapes_that_do_not_broadcast_are_named_with_the_operation():
     x = Variable(A)
 
-    with pytest.raises(ValueError, match=r"add expected shapes that broadcast, given \(3, 4\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"add: shapes must broadcast, got \(3, 4\) and \(3,\)"):
         x + np.ones(3)
-    with pytest.raises(ValueError, match=r"matmul expected .* given x \(3, 4\), y \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"matmul: x must be .* got x \(3, 4\), y \(3, 4\)"):
         x @ x
-    with pytest.raises(TypeError, match="multiply expected one dtype, given x float64, y float32"):
+    with pytest.raises(TypeError, match="multiply: x and y must have one dtype, got x float64, y float32"):
         x * np.ones(4, np.float32)
 
 

@@ -32,14 +32,14 @@ def test_shapes_that_do_not_fit_are_refused_with_all_three():
     x, W, b = arguments()
 
     for wrong in [(x, W.T, b), (x, W, b[:1]), (x, W, b[None]), (x[0], W, b), (x, W[:, 0], b)]:
-        with pytest.raises(ValueError, match=r"expected x \(N, D\), W \(D, H\), b \(H,\), given x \("):
+        with pytest.raises(ValueError, match=r"affine: x must be \(N, D\), W \(D, H\), b \(H,\), got x \("):
             affine(*wrong)
 
 
 def test_mixed_dtypes_are_refused():
     x, W, b = arguments()
 
-    with pytest.raises(TypeError, match="expected one dtype, given x float32, W float64, b float64"):
+    with pytest.raises(TypeError, match="affine: x, W and b must have one dtype, got x float32, W float64, b float64"):
         affine(x.astype(np.float32), W, b)
 
 

@@ -29,7 +29,7 @@ PLANTED = {
     "penalty doubled": (two_layer, "in_place.axpy(X.T @ dz1, reg, W1)", "in_place.axpy(X.T @ dz1, 2 * reg, W1)", "W1"),
     "bias averaged": (two_layer, "db1 = xp.sum(", "db1 = xp.mean(", "b1"),
     "transpose missing": (three_layer, "dh1 = dz2 @ W2.T", "dh1 = dz2 @ (W2 if W2.shape[0] == W2.shape[1] else W2.T)", "[Wb]1|X"),
-    "loss not the gradient's": (three_layer, "half_squares(W3, reg)\n    check", "half_squares(W2, reg)\n    check", "loss"),
+    "loss not the gradient's": (three_layer, "l2_value(W3, reg)\n    check", "l2_value(W2, reg)\n    check", "loss"),
     "float64 returned": (two_layer, 'grads = {"W1": dW1', 'grads = {"W1": dW1.astype("float64")', "W1 has dtype float64, expected float32"),
     "accumulated": (two_layer, 'grads = {"W1": dW1', 'CACHE.append(1); dW1 = dW1 + len(CACHE)\n    grads = {"W1": dW1', "W1 differs from call to call"),
     "argument written to": (two_layer, "db2 = xp.sum(ds, axis=0)", "db2 = xp.sum(ds, axis=0); params['W2'][...] = dW2", "W2 was written to|read-only"),
@@ -57,7 +57,7 @@ def plant(monkeypatch, module, right, wrong):
         return name
     line = before.rpartition("\ndef ")[2]
     name = line.partition("(")[0]
-    name = {"checked_softmax_cross_entropy": "softmax_cross_entropy", "half_squares": "l2"}.get(name, name)
+    name = {"unchecked_softmax_cross_entropy": "softmax_cross_entropy", "l2_value": "l2"}.get(name, name)
     monkeypatch.setitem(handgrad.RULES, name, getattr(planted, name))
     return name
 
