@@ -5,6 +5,7 @@ Entries that are not finite are looked for only when a number that depends on al
 """
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,12 @@ import numpy as np
 
 from handgrad.arrays.namespace import NUMPY, Array, arange, library, namespace, require_alike
 
-__all__ = ["NonFiniteError", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg", "number_in"]
+# fmt: off
+__all__ = [
+    "NonFiniteError", "check_count", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg",
+    "number_in",
+]
+# fmt: on
 
 
 class NonFiniteError(ValueError):
@@ -147,3 +153,12 @@ def number_in(x: Any) -> float | None:
         return float(x.detach() if hasattr(x, "detach") else x)  # PyTorch warns of numbers that it differentiates
     except TypeError:
         return None
+
+
+def check_count(name: str, n: Any) -> int:
+    """Return ``n`` as an int; raise unless it is an integer of at least 1."""
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {type(n).__name__}")
+    if n < 1:
+        raise ValueError(f"{name} must be at least 1, got {n}")
+    return int(n)

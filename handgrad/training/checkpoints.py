@@ -1,12 +1,11 @@
-"""Parameters and unfinished runs on disk: one ``.npz`` file of plain arrays, written whole or not at all.
+"""Parameters and unfinished runs on disk: one ``.npz`` file of plain arrays, written completely or not at all.
 
-A checkpoint is a tree: a dict of arrays, Python ints, floats and strings, and dicts of them. An entry's key in the file
+A checkpoint is a tree: a dict of arrays, Python ints, floats and strings, and of such dicts. An entry's key in the file
 is its path in the tree: ``params/W1``, ``optimizer/velocity/W1``, ``history/loss``.
 """
 
 import os
 from collections.abc import Iterator, Mapping
-from io import BufferedReader
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,34 +13,35 @@ import numpy as np
 from handgrad.arrays.namespace import Array
 from handgrad.files.atomic import atomic_write
 from handgrad.files.npz import read_npz
+from handgrad.files.untrusted import open_untrusted
 
 __all__ = ["Tree", "load_checkpoint", "load_params", "save_checkpoint", "save_params"]
 
-#: A dict of arrays, Python ints, floats and strings, and dicts of them.
+#: A dict of arrays, Python ints, floats and strings, and of such dicts.
 Tree: TypeAlias = dict[str, Any]
 
-_FORMAT = "handgrad"  # the key under which a file says that it is ours, of which version, and of how many entries
+_FORMAT = "handgrad"  # the key of the entry [version, number of other entries], by which we know our files
 _VERSION = 1
-_DEPTH = 20  # of dicts in dicts: a run has two; without a bound a name of 64 KB would be thousands
+_MAX_DEPTH = 20  # of nested dicts: a run has two levels, and a name of 64 KB could make thousands
 
 
 def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> None:
-    """Write ``tree`` to ``path``, so that at every moment the file there is the old one or the new one, entire.
+    """Write ``tree`` to ``path``. At every moment the file is the complete old one or the complete new one.
 
     Parameters
     ----------
     path : str or path
-        Where the file goes, in an existing directory; by custom its name ends in ``.npz``.
+        In an existing directory; by convention the name ends in ``.npz``.
     tree : dict
-        Arrays, ints, floats and strings, and dicts of them, empty ones excepted, at most 20 deep. Keys are strings
-        without ``"/"``.
+        Arrays, ints, floats and strings, and dicts of them, at most 20 levels deep; empty dicts are dropped. Keys are
+        strings without ``"/"``.
 
     Raises
     ------
     OSError
-        If the file cannot be written; what was there before is left as it was.
+        If the file cannot be written. The old file stays as it was.
     ValueError
-        If the tree holds anything else, or ``path`` is there and no file.
+        If the tree holds anything else, or ``path`` exists and is not a file.
 
     Examples
     --------
@@ -52,10 +52,6 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     ...     save_checkpoint(path, {"iteration": 3, "params": {"b1": np.zeros(2)}})
     ...     load_checkpoint(path)
     {'iteration': 3, 'params': {'b1': array([0., 0.])}}
-
-    References
-    ----------
-    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
     """
     arrays = dict(flatten(tree))
     with atomic_write(path) as file:
@@ -65,49 +61,26 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
 def load_checkpoint(path: str | os.PathLike[str]) -> Tree:
     """Return the tree that :func:`save_checkpoint` wrote to ``path``. No code in the file is ever run.
 
-    However it is made up, no more memory is taken than a small multiple of its size.
+    Memory stays within a small multiple of the file's size, whatever the file claims to hold.
 
     Raises
     ------
     OSError
-        If the file is not there or cannot be read.
+        If the file does not exist or cannot be opened.
     ValueError
-        If it is not a checkpoint, is damaged or cut short, or is of a version that this one cannot read.
-
-    Examples
-    --------
-    See :func:`save_checkpoint`.
-
-    References
-    ----------
-    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
+        If it is not a checkpoint, is damaged or cut short, or has a version that this release cannot read.
     """
-    with open(path, "rb") as file:
-        try:
-            return _read(file)
-        except Exception as error:  # a damaged file makes zipfile and NumPy raise a dozen kinds of them
-            reason = str(error) or type(error).__name__
-            raise ValueError(f"{path} is not a checkpoint of handgrad, or is damaged: {reason}") from error
+    with open_untrusted(path, "is not a handgrad checkpoint or is damaged") as file:
+        return _unflatten(read_npz(file))
 
 
 def save_params(path: str | os.PathLike[str], params: Mapping[str, Array]) -> None:
-    """Write the parameters to ``path``, as :func:`save_checkpoint` does.
-
-    Parameters
-    ----------
-    path : str or path
-        Where the file goes, in an existing directory; by custom its name ends in ``.npz``.
-    params : dict of arrays
-
-    Raises
-    ------
-    OSError, ValueError
-        As :func:`save_checkpoint`.
+    """Write a dict of parameters to ``path``, as :func:`save_checkpoint` does, with the same errors.
 
     Examples
     --------
     >>> import numpy as np, os, tempfile
-    >>> from handgrad.training.checkpoints import load_params, save_params
+    >>> from handgrad import load_params, save_params
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "params.npz")
     ...     save_params(path, {"W1": np.ones((1, 2)), "b1": np.zeros(2)})
@@ -116,18 +89,18 @@ def save_params(path: str | os.PathLike[str], params: Mapping[str, Array]) -> No
 
     References
     ----------
-    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
+    NumPy enhancement proposal 1, the NPY format; an ``.npz`` file is a zip archive of such files.
     """
     save_checkpoint(path, {"params": dict(params)})
 
 
 def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Return the parameters in ``path``, which :func:`save_params` or a run with a checkpoint wrote.
+    """Return the parameters in ``path``, written by :func:`save_params` or by a run with a checkpoint.
 
     Raises
     ------
     OSError, ValueError
-        As :func:`load_checkpoint`, and if there are no parameters in it.
+        As :func:`load_checkpoint`, and if the file holds no parameters.
 
     Examples
     --------
@@ -142,7 +115,7 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     References
     ----------
-    The NPY format, NumPy enhancement proposal 1, whose files an ``.npz`` is a zip archive of.
+    As for :func:`save_params`.
     """
     params = load_checkpoint(path).get("params")
     if not isinstance(params, dict):
@@ -151,39 +124,38 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-    """Yield each entry of the tree with its path."""
+    """Yield the path and the array of each entry of the tree."""
     for key, value in tree.items():
         if not isinstance(key, str) or not key or "/" in key:
-            raise ValueError(f"a checkpoint's keys are strings without '/', given {key!r}")
+            raise ValueError(f"checkpoint keys must be strings without '/', got {key!r}")
         if isinstance(value, Mapping):
-            if prefix.count("/") == _DEPTH:
-                raise ValueError(f"a checkpoint has dicts in dicts at most {_DEPTH} deep, given more at {prefix}{key}")
+            if prefix.count("/") == _MAX_DEPTH:
+                raise ValueError(f"checkpoint dicts must be at most {_MAX_DEPTH} deep, got more at {prefix}{key}")
             yield from flatten(value, f"{prefix}{key}/")
             continue
         a = np.asarray(value)
         if a.dtype.kind not in "biufU":
-            raise ValueError(f"a checkpoint holds numbers and strings, given {type(value).__name__} for {prefix}{key}")
+            raise ValueError(f"checkpoint entry {prefix}{key} must be numbers or strings, got {type(value).__name__}")
         yield prefix + key, a
 
 
-def _read(file: BufferedReader) -> Tree:
-    arrays = read_npz(file)
+def _unflatten(arrays: dict[str, Array]) -> Tree:
     if _FORMAT not in arrays:
         raise ValueError(f"it has no entry {_FORMAT!r}")
-    version, entries = arrays.pop(_FORMAT).tolist()
+    version, count = arrays.pop(_FORMAT).tolist()
     if version != _VERSION:
-        raise ValueError(f"its version is {version}, expected {_VERSION}")
-    if entries != len(arrays):  # no checksum covers a zip file's table of contents
-        raise ValueError(f"it has {len(arrays)} entries, expected {entries}")
+        raise ValueError(f"its version must be {_VERSION}, got {version}")
+    if count != len(arrays):  # no checksum covers a zip file's table of contents
+        raise ValueError(f"it must have {count} entries, got {len(arrays)}")
     tree: Tree = {}
     for name, a in arrays.items():
         *folders, leaf = name.split("/")
-        if "" in (*folders, leaf) or len(folders) > _DEPTH:
-            raise ValueError(f"its entry {name[:80]!r} expected keys in at most {_DEPTH} dicts, one in the other")
+        if "" in (*folders, leaf) or len(folders) > _MAX_DEPTH:
+            raise ValueError(f"entry {name[:80]!r} must have non-empty keys at most {_MAX_DEPTH} levels deep")
         node = tree
         for folder in folders:
             node = node.setdefault(folder, {})
         if leaf in node:
-            raise ValueError(f"its entry {name[:80]!r} is an array and a dict")
+            raise ValueError(f"entry {name[:80]!r} is both an array and a dict")
         node[leaf] = a if a.shape else a.item()
     return tree

@@ -18,7 +18,16 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from handgrad.arrays.namespace import Array
-from handgrad.training.fit import Fit, Network, check_entries, check_examples, descend, hits, plan, settings_of
+from handgrad.training.fit import (
+    Fit,
+    Network,
+    check_entries,
+    check_examples,
+    count_correct,
+    descend,
+    make_plan,
+    settings_of,
+)
 from handgrad.training.optimizers import Optimizer
 from handgrad.validation import check_like
 
@@ -205,7 +214,7 @@ def fit(
         _check_chunks("X_val", X_val, "y_val", y_val)
     check_examples(X, y, X_val, y_val)
     N = X.shape[0]
-    length = plan(N, rng, batch_size, epochs, iterations, checkpoint_every)
+    plan = make_plan(N, rng, batch_size, epochs, iterations, checkpoint_every)
     gradient = partial(network.loss_and_grad, reg=reg, **network_options)
     predict = partial(network.predict, **network_options)
     _try_out(gradient, params, X, np.zeros(1, y.dtype))
@@ -231,7 +240,7 @@ def fit(
 
         def accuracy(blocks: list[_Block], params: Mapping[str, Array]) -> float:
             shared = dask.delayed(dict(params), pure=False, traverse=False)
-            right = [_task(hits, b, predict, shared, b.X, b.y) for b in blocks]
+            right = [_task(count_correct, b, predict, shared, b.X, b.y) for b in blocks]
             return float(_computed(at, dask.delayed(sum)(right), params) / blocks[-1].stop)
 
         return descend(
@@ -239,7 +248,7 @@ def fit(
             {name: partial(accuracy, measured) for name, measured in data.items()},
             params,
             rng,
-            length,
+            plan,
             optimizer=optimizer,
             settings=settings_of(labels, batch_size, reg, data, network_options),
             checkpoint=checkpoint,

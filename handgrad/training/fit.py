@@ -1,6 +1,6 @@
-"""Training: minibatch descent of a network's loss, with a checkpoint to come back to."""
+"""Training: minibatch descent on a network's loss, with checkpoints to resume from."""
 
-from __future__ import annotations  # numpy.random takes longer to import than all of handgrad
+from __future__ import annotations  # numpy.random takes longer to import than handgrad
 
 import math
 import os
@@ -16,16 +16,16 @@ import numpy as np
 from handgrad.arrays.namespace import Array
 from handgrad.training.checkpoints import Tree, flatten, load_checkpoint, save_checkpoint
 from handgrad.training.optimizers import Optimizer, State, apply_updates
-from handgrad.validation import NonFiniteError
+from handgrad.validation import NonFiniteError, check_count
 
 __all__ = ["Fit", "History", "Network", "TrainingDiverged", "TrainingInterrupted", "accuracy", "fit"]
 
-#: ``"loss"``, one a iteration, and ``"train_accuracy"`` and ``"val_accuracy"``, one an epoch.
+#: ``"loss"``, one per iteration, and ``"train_accuracy"`` and ``"val_accuracy"``, one per epoch.
 History: TypeAlias = dict[str, list[float]]
 
 
 class Network(Protocol):
-    """What can be trained: a module of ``handgrad.networks``, or anything with these two functions."""
+    """A network that can be trained: a module of ``handgrad.networks``, or anything with these two functions."""
 
     @property
     def loss_and_grad(self) -> Callable[..., tuple[Array, dict[str, Array]]]:
@@ -37,27 +37,27 @@ class Network(Protocol):
 
 
 class Fit(NamedTuple):
-    """What :func:`fit` returns."""
+    """The result of :func:`fit`."""
 
     #: after the last iteration
     params: dict[str, Array]
-    #: ``"loss"``, before each iteration's update, on its batch; ``"train_accuracy"`` and ``"val_accuracy"`` (empty
+    #: ``"loss"``, of each iteration's batch before its update; ``"train_accuracy"`` and ``"val_accuracy"`` (empty
     #: without a validation set), in [0, 1], after each full epoch
     history: History
 
 
-class TrainingDiverged(RuntimeError):
-    """The loss is no longer finite; ``params`` and ``history`` are as of the last iteration before which it was."""
+class _TrainingStopped(BaseException):
+    def __init__(self, message: str, params: dict[str, Array] | None = None, history: History | None = None) -> None:
+        super().__init__(message)
+        self.params, self.history = params or {}, history or {}
 
-    params: dict[str, Array]
-    history: History
+
+class TrainingDiverged(_TrainingStopped, RuntimeError):
+    """The loss became infinite or NaN; ``params`` and ``history`` are the last ones with a finite loss."""
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C was pressed; ``params`` and ``history`` are as of the last iteration before which the loss was finite."""
-
-    params: dict[str, Array]
-    history: History
+class TrainingInterrupted(_TrainingStopped, KeyboardInterrupt):
+    """Ctrl-C was pressed; ``params`` and ``history`` are the last ones with a finite loss."""
 
 
 def fit(
@@ -80,45 +80,45 @@ def fit(
     progress: bool = False,
     **network_options: Any,
 ) -> Fit:
-    """Train a network on minibatches and return its parameters and how it went.
+    """Train a network on minibatches and return its parameters and the history of the run.
 
-    Each epoch goes through the examples in a new random order, ``batch_size`` at a time, without replacement; the
-    last batch of an epoch is smaller where they do not divide. A run resumed from a checkpoint gives bit for bit
-    what the unbroken run gives.
+    Each epoch goes through the examples in a new random order, ``batch_size`` at a time, without replacement. The last
+    batch of an epoch is smaller if the examples do not divide evenly. A resumed run is the uninterrupted run, bit for
+    bit.
 
     Parameters
     ----------
     network : module of ``handgrad.networks``, or any object with its ``loss_and_grad`` and ``predict``
     params : dict of arrays
-        Where to start from. It is left as it is.
+        Initial parameters. They are not written to.
     X : (N, D) array of real numbers
-        One example a row, N at least 1. Each batch is computed in the parameters' dtype.
+        One example per row, N at least 1. Each batch is computed in the parameters' dtype.
     y : (N,) array of integers in [0, C)
-        The right class of each example.
+        The class of each example.
     optimizer : Optimizer
         From ``handgrad.training.optimizers``.
     batch_size : int
-        Examples a batch, 1 or more; all of them if there are fewer.
+        Examples per batch, at least 1; all of them if there are fewer.
     rng : numpy.random.Generator
         Draws the orders.
     epochs, iterations : int
-        How long the whole run is, including what a resumed one has behind it. Give one of the two.
+        Length of the whole run, including the part before a resumption. Give exactly one of the two.
     reg : float
-        Strength of the L2 penalty, 0 or more.
+        Strength of the L2 penalty, at least 0.
     X_val, y_val : arrays, as X and y
-        Examples to measure the accuracy on after each epoch.
+        Validation set, whose accuracy is measured after each epoch.
     checkpoint : path
-        File that the run is saved to: at the start, every ``checkpoint_every`` iterations, at the end, on Ctrl-C, and
-        with the last parameters whose loss was finite when training diverges.
+        File to save the run to: at the start, every ``checkpoint_every`` iterations, at the end, on Ctrl-C, and if
+        training diverges, with the last parameters whose loss was finite.
     checkpoint_every : int
-        Iterations from one save to the next, by default those of an epoch.
+        Iterations between saves, by default those of an epoch.
     resume : path
-        Checkpoint to go on from. ``params`` and ``rng`` then take their values from it. All else must be given as it
-        was in the first run; of the optimiser only what its state shows can be checked.
+        Checkpoint to resume from. It replaces ``params`` and the state of ``rng``. Pass all other arguments as in the
+        first run; of the optimiser, only the layout of its state is checked.
     progress : bool
-        Whether to tell how far it is, on stderr, once a second has passed.
+        True to report progress on stderr after the first second.
     **network_options
-        Handed to the network's functions, for example ``activation="tanh"``.
+        Passed to the network's functions, for example ``activation="tanh"``.
 
     Returns
     -------
@@ -130,23 +130,21 @@ def fit(
     NonFiniteError
         If X or X_val holds an infinity or a NaN, or the loss is not finite at the start.
     TrainingDiverged
-        If it is not later on.
+        If the loss stops being finite later.
     TrainingInterrupted
-        On Ctrl-C, a KeyboardInterrupt.
+        On Ctrl-C. It is a KeyboardInterrupt.
     TypeError, ValueError
-        If an argument does not fit, or the checkpoint is damaged or one of another run.
+        If an argument is invalid, or the checkpoint is damaged or belongs to another run.
     OSError
         If a checkpoint cannot be read or written.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
-    >>> from handgrad.training.optimizers import sgd
-    >>> from handgrad import fit
+    >>> from handgrad import fit, init_params, sgd, two_layer
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 2))
-    >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)  # no straight line tells these apart
+    >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)  # no straight line separates these
     >>> params = init_params([2, 16, 2], rng=rng)
     >>> opt = sgd(0.1, momentum=0.9)
     >>> params, history = fit(two_layer, params, X, y, optimizer=opt, epochs=40, batch_size=20, rng=rng)
@@ -170,7 +168,7 @@ def fit(
         measures,
         params,
         rng,
-        plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every),
+        make_plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every),
         optimizer=optimizer,
         settings=settings_of(y, batch_size, reg, measures, network_options),
         checkpoint=checkpoint,
@@ -180,22 +178,7 @@ def fit(
 
 
 def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> float:
-    """Return which part of the examples the network puts in the right class.
-
-    Parameters
-    ----------
-    network, params, X, y, **network_options
-        As :func:`fit` takes them.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument does not fit, or an entry is not finite.
+    """Return the fraction of the examples that the network classifies correctly; takes the arguments of :func:`fit`.
 
     Examples
     --------
@@ -207,27 +190,26 @@ def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, 
     """
     X, y = np.asarray(X), np.asarray(y)
     check_examples(X, y)
-    return hits(partial(network.predict, **network_options), params, X, y) / len(y)
+    return count_correct(partial(network.predict, **network_options), params, X, y) / len(y)
 
 
-def hits(predict: Callable[..., Array], params: Mapping[str, Array], X: Array, y: Array) -> int:
-    """Return how many of the examples are put in the right class."""
+def count_correct(predict: Callable[..., Array], params: Mapping[str, Array], X: Array, y: Array) -> int:
+    """Return the number of examples that are classified correctly."""
     parts = [slice(n, n + 1024) for n in range(0, len(y), 1024)]  # all at once would take N x H of memory
     return int(sum(np.sum(predict(params, X[p]) == y[p]) for p in parts))
 
 
 class Plan(NamedTuple):
-    """How long a run is, counted in iterations, each on a batch."""
+    """The length of a run, in iterations of one batch each."""
 
     examples: int
     batch_size: int
     per_epoch: int
     total: int
-    #: from one save to the next
-    every: int
+    checkpoint_every: int
 
 
-def plan(
+def make_plan(
     examples: int,
     rng: np.random.Generator,
     batch_size: int,
@@ -235,15 +217,16 @@ def plan(
     iterations: int | None,
     checkpoint_every: int | None,
 ) -> Plan:
-    """Return the plan that these arguments of :func:`fit` make; raise unless they make one."""
+    """Return the plan for these arguments of :func:`fit`; raise if one is invalid."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng expected a numpy.random.Generator, given {type(rng).__name__}")
-    batch_size = _check_count("batch_size", batch_size)
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
+    batch_size = check_count("batch_size", batch_size)
     per_epoch = math.ceil(examples / batch_size)
     if (epochs is None) == (iterations is None):
-        raise ValueError(f"expected epochs or iterations, given {'neither' if epochs is None else 'both'}")
-    total = _check_count("iterations", iterations) if epochs is None else _check_count("epochs", epochs) * per_epoch
-    every = per_epoch if checkpoint_every is None else _check_count("checkpoint_every", checkpoint_every)
+        got = "neither" if epochs is None else "both"
+        raise ValueError(f"exactly one of epochs and iterations must be given, got {got}")
+    total = check_count("iterations", iterations) if epochs is None else check_count("epochs", epochs) * per_epoch
+    every = per_epoch if checkpoint_every is None else check_count("checkpoint_every", checkpoint_every)
     return Plan(examples, batch_size, per_epoch, total, every)
 
 
@@ -260,7 +243,7 @@ def descend(
     resume: str | os.PathLike[str] | None,
     progress: bool,
 ) -> Fit:
-    """Carry out a plan, wherever the examples are: ``loss_and_grad(params, rows)`` knows, and so do the measures."""
+    """Carry out a plan. Only ``loss_and_grad(params, rows)`` and the measures know where the examples are."""
     _, batch_size, per_epoch, total, every = plan
     history: History = {"loss": [], "train_accuracy": [], "val_accuracy": []}
     run = _Run(0, dict(params), optimizer.init(params), rng.bit_generator.state)
@@ -278,7 +261,7 @@ def descend(
             save_checkpoint(checkpoint, _to_tree(run, _until(run.iteration, history, per_epoch), settings))
 
     start = run.iteration
-    ahead = run  # by an iteration: run itself only ever holds parameters whose loss is known to be finite
+    ahead = run  # at most one iteration: run only ever holds parameters whose loss is known to be finite
     with _progress(start, total, per_epoch, progress) as report, np.errstate(over="ignore", invalid="ignore"):
         try:
             for i in range(start, total):
@@ -300,53 +283,49 @@ def descend(
                         history[name].append(measure(ahead.params))
                 report(i + 1, history)
             if ahead is not run:
-                checked(ahead, rows)  # or the last update could blow up unseen
+                checked(ahead, rows)  # or nobody would notice that the last update blew up
                 run = ahead
             save(run)
         except (NonFiniteError, KeyboardInterrupt) as error:
             if ahead is run and isinstance(error, NonFiniteError):
-                raise  # nothing has been updated yet: what was given is at fault
+                raise  # before the first update: the arguments are at fault
             save(run)
-            stopped = _stopped(error, run.iteration, total, ahead.optimizer_state)
-            stopped.params, stopped.history = run.params, _until(run.iteration, history, per_epoch)
-            raise stopped from error
+            so_far = run.params, _until(run.iteration, history, per_epoch)
+            if isinstance(error, KeyboardInterrupt):
+                message = f"interrupted after {run.iteration} of {total} iterations"
+                raise TrainingInterrupted(message, *so_far) from error
+            state = ahead.optimizer_state
+            at = f", at learning rate {state['learning_rate']:.4g}" if "learning_rate" in state else ""
+            message = f"training diverged: after {run.iteration + 1} iterations the loss is no longer finite{at}"
+            raise TrainingDiverged(message, *so_far) from error
     return Fit(run.params, history)
 
 
 class _Run(NamedTuple):
-    """Where a run is after so many iterations: all that the next one depends on."""
+    """The state of a run after some iterations: all that the next one depends on."""
 
     iteration: int
     params: dict[str, Array]
     optimizer_state: State
-    #: the generator's, before the order was drawn that the next iteration takes its batch from
+    #: the generator's, before it drew the order from which the next iteration takes its batch
     rng_state: Mapping[str, Any]
 
 
 def _until(iteration: int, history: History, per_epoch: int) -> History:
-    """Return the history up to that iteration: when a run stops, a little more may have been written to it."""
+    """Return the history up to that iteration: an interrupt may come when a little more has been recorded."""
     epochs = iteration // per_epoch
     return {name: values[: iteration if name == "loss" else epochs] for name, values in history.items()}
 
 
-def _stopped(
-    error: BaseException, iteration: int, total: int, optimizer_state: State
-) -> TrainingDiverged | TrainingInterrupted:
-    if isinstance(error, KeyboardInterrupt):
-        return TrainingInterrupted(f"interrupted after {iteration} of {total} iterations")
-    at = f", at learning rate {optimizer_state['learning_rate']:.4g}" if "learning_rate" in optimizer_state else ""
-    return TrainingDiverged(f"training diverged: after {iteration + 1} iterations the loss is no longer finite{at}")
-
-
 def _to_tree(run: _Run, history: History, settings: str) -> Tree:
-    import json  # here, as it would be a good part of what importing handgrad costs
+    import json  # here, as it would take a good part of handgrad's import time
 
     return {
         "iteration": run.iteration,
         "params": run.params,
         "optimizer": run.optimizer_state,
         "history": history,
-        "rng": json.dumps(run.rng_state, default=lambda a: a.tolist()),  # some generators keep arrays in theirs
+        "rng": json.dumps(run.rng_state, default=lambda a: a.tolist()),  # some generators' states hold arrays
         "settings": settings,
     }
 
@@ -354,14 +333,14 @@ def _to_tree(run: _Run, history: History, settings: str) -> Tree:
 def settings_of(
     y: Array, batch_size: int, reg: float, measures: Iterable[str], network_options: Mapping[str, Any]
 ) -> str:
-    """Return, as JSON, what a resumed run must share with the first one beside the layout of its state."""
+    """Return, as JSON, the settings that a resumed run must share with the first one."""
     import json
     import zlib
 
     return json.dumps(
         {
             "examples": len(y),
-            "checksum of y": zlib.crc32(y.astype(np.int64).tobytes()),  # other examples, as of another split
+            "checksum of y": zlib.crc32(y.astype(np.int64).tobytes()),  # detects another split
             "batch_size": batch_size,
             "reg": reg,
             "validation": "val_accuracy" in measures,
@@ -374,21 +353,21 @@ def settings_of(
 def _resume(
     path: str | os.PathLike[str], fresh: _Run, settings: str, per_epoch: int, total: int, rng: np.random.Generator
 ) -> tuple[_Run, History]:
-    """Return the run in the checkpoint and its history, and set ``rng``; raise unless it is ``fresh``, continued."""
+    """Return the run in the checkpoint and its history, and set ``rng``; raise unless it continues ``fresh``."""
     import json
 
     tree = load_checkpoint(path)
     try:
         i = tree.get("iteration")
         if not isinstance(i, int) or not 0 <= i <= total:
-            raise ValueError(f"its iteration is {i}, expected one from 0 to {total}, where this run ends")
+            raise ValueError(f"its iteration must be in [0, {total}], where this run ends, got {i}")
         validates = json.loads(settings)["validation"]
         blank = {"loss": i, "train_accuracy": i // per_epoch, "val_accuracy": i // per_epoch * validates}
         expected = _to_tree(fresh, {name: [0.0] * n for name, n in blank.items()}, settings)
         _check_same(_layout(tree), _layout(expected))
         _check_same(json.loads(tree["settings"]), json.loads(settings))
         if not 0 <= (step := tree["optimizer"].get("step", i)) <= i:
-            raise ValueError(f"optimizer/step is {step}, expected one from 0 to {i}, its iteration")
+            raise ValueError(f"optimizer/step must be in [0, {i}], up to its iteration, got {step}")
         rng_state = json.loads(tree["rng"])
         _check_position(rng_state, fresh.rng_state)
         rng.bit_generator.state = rng_state
@@ -399,65 +378,57 @@ def _resume(
 
 
 def _layout(tree: Tree) -> dict[str, str]:
-    """Return what each entry of a checkpoint is, without its values."""
+    """Return the dtype and shape of each entry of a checkpoint, by path."""
     return {path: "text" if a.dtype.kind == "U" else f"{a.dtype} {a.shape}" for path, a in flatten(tree)}
 
 
 def _check_position(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Raise if MT19937 or Philox would go on outside of the numbers they hold, which NumPy does not check."""
+    """Raise if MT19937 or Philox would read outside of its buffer, which NumPy does not check."""
     for position, length in (
         (saved["state"].get("pos", 0), len(own["state"].get("key", ()))),
         (saved.get("buffer_pos", 0), len(own.get("buffer", ()))),
     ):
         if not 0 <= position <= length:
-            raise ValueError(f"its generator is at number {position}, expected one from 0 to {length}")
+            raise ValueError(f"its generator's position must be in [0, {length}], got {position}")
 
 
-def _check_same(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    for name in {**expected, **saved}:
-        there, here = (d.get(name, "missing") for d in (saved, expected))
-        if there != here:
-            raise ValueError(f"{name} is {there} there, {here} here")
+def _check_same(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    for name in {**given, **saved}:
+        a, b = (settings.get(name, "nothing") for settings in (saved, given))
+        if a != b:
+            raise ValueError(f"{name} differs from the checkpoint: {a} saved, {b} given")
 
 
 def check_examples(X: Array, y: Array, X_val: Array | None = None, y_val: Array | None = None) -> None:
-    """Raise unless shapes and dtypes are those of examples with labels, to train on and to validate on."""
+    """Raise unless shapes and dtypes are those of labelled examples, for training and for validation."""
     _check_pair("X", X, "y", y)
     if (X_val is None) != (y_val is None):
-        raise ValueError(f"expected X_val and y_val or neither, given {'y_val' if X_val is None else 'X_val'} alone")
+        raise ValueError(f"X_val and y_val must be given together, got {'y_val' if X_val is None else 'X_val'} alone")
     if X_val is not None:
         _check_pair("X_val", X_val, "y_val", y_val)
         if X_val.shape[1] != X.shape[1]:
-            raise ValueError(f"X_val expected as many columns as X {X.shape}, given {X_val.shape}")
+            raise ValueError(f"X_val must have as many columns as X {X.shape}, got {X_val.shape}")
 
 
 def _check_pair(X_name: str, X: Array, y_name: str, y: Array) -> None:
     if X.ndim != 2 or 0 in X.shape or y.shape != X.shape[:1]:
         raise ValueError(
-            f"{X_name} and {y_name} expected shapes (N, D) and (N,), N and D at least 1, given {X.shape} and {y.shape}"
+            f"{X_name} and {y_name} must have shapes (N, D) and (N,), N and D at least 1, got {X.shape} and {y.shape}"
         )
     if y.dtype.kind not in "iu":
-        raise TypeError(f"{y_name} expected integers, given dtype {y.dtype}")
+        raise TypeError(f"{y_name} must be integers, got dtype {y.dtype}")
 
 
 def check_entries(name: str, X: Array) -> None:
     """Raise :class:`NonFiniteError` unless all entries are finite."""
     if not (math.isfinite(X.max()) and math.isfinite(X.min())):  # both are NaN if any entry is
         n, d = np.argwhere(~np.isfinite(X))[0]
-        raise NonFiniteError(f"{name} expected finite entries, given {name}[{n}, {d}] = {X[n, d]}")
-
-
-def _check_count(name: str, n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise TypeError(f"{name} expected an integer, given {type(n).__name__}")
-    if n < 1:
-        raise ValueError(f"{name} expected 1 or more, given {n}")
-    return int(n)
+        raise NonFiniteError(f"{name} must be finite, got {name}[{n}, {d}] = {X[n, d]}")
 
 
 @contextmanager
 def _progress(first: int, total: int, per_epoch: int, shown: bool) -> Iterator[Callable[[int, History], None]]:
-    """Give a function that says on stderr how far training is: on one line of a terminal, else one an epoch or so."""
+    """Yield a function that reports progress on stderr: on a single line of a terminal, else a line per epoch or so."""
     start = last = time.perf_counter()
     terminal = sys.stderr.isatty()
 

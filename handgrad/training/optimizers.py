@@ -1,7 +1,11 @@
-"""Optimisers: how a gradient becomes the next parameters. The interface is optax's.
+"""Optimisers: how a gradient becomes the next parameters. The interface is that of optax.
 
 An optimiser is two pure functions: ``state = opt.init(params)``, then ``updates, state = opt.update(grads, state,
-params)`` and ``params = apply_updates(params, updates)`` for each step. Nothing that is passed in is written to.
+params)`` and ``params = apply_updates(params, updates)`` for each step. Their arguments are not written to.
+
+A schedule counts steps from 0. The state holds ``"step"``, the number of steps taken, the last ``"learning_rate"``, and
+dicts of arrays with the parameters' keys, shapes and dtypes, which the updates have as well. ``update`` raises
+TypeError or ValueError if gradients, state or mask do not match the parameters, or a scheduled rate is out of range.
 """
 
 import math
@@ -10,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from handgrad.arrays.namespace import Array, library, namespace
-from handgrad.validation import check_like, number_in
+from handgrad.validation import check_count, check_like, number_in
 
 # fmt: off
 __all__ = [
@@ -19,15 +23,15 @@ __all__ = [
 ]
 # fmt: on
 
-#: What an optimiser remembers from step to step: a dict of arrays, numbers, and dicts of them.
+#: What an optimiser remembers between steps: a dict of numbers, and of dicts of arrays.
 State: TypeAlias = dict[str, Any]
 
-#: The learning rate as a function of the number of steps taken before.
+#: The learning rate as a function of the number of steps already taken.
 Schedule: TypeAlias = Callable[[int], float]
 
 
 class Optimizer(NamedTuple):
-    """An optimiser, as the two functions that ``optax.GradientTransformation`` has.
+    """The pair of functions that ``optax.GradientTransformation`` has.
 
     Examples
     --------
@@ -42,25 +46,14 @@ class Optimizer(NamedTuple):
 
     #: ``state = init(params)``, before the first step
     init: Callable[[Mapping[str, Array]], State]
-    #: ``updates, state = update(grads, state, params)``; the updates are to be added to the parameters
+    #: ``updates, state = update(grads, state, params)``; add the updates to the parameters
     update: Callable[[Mapping[str, Array], Mapping[str, Any], Mapping[str, Array]], tuple[dict[str, Array], State]]
 
 
 def apply_updates(params: Mapping[str, Array], updates: Mapping[str, Array]) -> dict[str, Array]:
     """Return the next parameters, p + u for each parameter p and its update u, as a new dict of new arrays.
 
-    Parameters
-    ----------
-    params : dict of arrays
-    updates : dict of arrays
-        The same keys, shapes and dtypes.
-
-    Raises
-    ------
-    TypeError
-        If a dtype differs.
-    ValueError
-        If the keys or a shape differ.
+    Raises TypeError or ValueError unless the updates have the keys, shapes and dtypes of the parameters.
 
     Examples
     --------
@@ -68,43 +61,35 @@ def apply_updates(params: Mapping[str, Array], updates: Mapping[str, Array]) -> 
     >>> from handgrad.training.optimizers import apply_updates
     >>> apply_updates({"b1": np.array([1.0])}, {"b1": np.array([-0.25])})
     {'b1': array([0.75])}
-
-    References
-    ----------
-    H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
     check_like(params, updates, "updates")
     return {name: p + updates[name] for name, p in params.items()}
 
 
 def sgd(learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: bool = False) -> Optimizer:
-    """Return stochastic gradient descent, with momentum or without.
+    """Return stochastic gradient descent, with or without momentum.
 
     With g the gradient, α the learning rate and m the momentum: the update is −α g; with momentum −α v, where
-    v ← g + m v from v = 0; in Nesterov's form −α (g + m v), which is the gradient taken where v is about to lead.
+    v ← g + m v from v = 0; in Nesterov's form −α (g + m v), the gradient at the point that v is about to reach.
 
     Parameters
     ----------
     learning_rate : float or callable
-        α, 0 or more, or a schedule ``step -> α`` such as :func:`exponential_decay`; steps count from 0.
+        α, at least 0, or a schedule ``step -> α`` such as :func:`exponential_decay`.
     momentum : float
         m, in [0, 1).
     nesterov : bool
-        Whether to take Nesterov's form; needs a momentum above 0.
+        True for Nesterov's form, which needs a momentum above 0.
 
     Returns
     -------
     Optimizer
-        Its state holds ``"step"``, the ``"learning_rate"`` used last and, with momentum, ``"velocity"``: v, of the
-        parameters' keys, shapes and dtypes. Updates have the parameters' dtypes.
+        Its state holds ``"velocity"``, v, if there is momentum.
 
     Raises
     ------
-    TypeError
-        If the learning rate or the momentum is not a real number; by ``update`` if a dtype differs.
-    ValueError
-        If one is out of its range; by ``update`` if the gradients or the state do not fit the parameters, or the
-        schedule gives a rate out of range.
+    TypeError, ValueError
+        If a setting is of another type or out of its range.
 
     Examples
     --------
@@ -125,9 +110,9 @@ def sgd(learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: boo
     and Mathematical Physics 4(5), 1964. I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of
     initialization and momentum in deep learning, ICML 2013, for Nesterov's form.
     """
-    m = _fraction("momentum", momentum)
+    m = _number("momentum", momentum, "[0, 1)")
     if nesterov and m == 0:
-        raise ValueError("nesterov expected a momentum above 0, given momentum = 0")
+        raise ValueError("nesterov needs a momentum above 0, got momentum = 0")
 
     def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
         if not m:
@@ -139,28 +124,24 @@ def sgd(learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: boo
 
 
 def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float = 0.1, eps: float = 1e-7) -> Optimizer:
-    """Return AdaGrad: what has had large gradients takes smaller steps.
+    """Return AdaGrad: smaller steps for entries that have had large gradients.
 
-    With a ← a + g², entry by entry, from a = initial_accumulator_value, the update is −α g / √(a + ε).
+    With a ← a + g², entry by entry, from a = initial_accumulator_value, the update is −α g / √(a + ε). The state holds
+    ``"sum_of_squares"``, a.
 
     Parameters
     ----------
     learning_rate : float or callable
-        α, 0 or more, or a schedule ``step -> α``.
+        α, at least 0, or a schedule ``step -> α``.
     initial_accumulator_value : float
-        What a starts with, 0 or more.
+        At least 0.
     eps : float
         ε, above 0.
-
-    Returns
-    -------
-    Optimizer
-        Its state holds ``"step"``, ``"learning_rate"`` and ``"sum_of_squares"``: a, like the parameters.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`sgd` does, if a number is none or out of its range.
+        As :func:`sgd` does.
 
     Examples
     --------
@@ -169,7 +150,7 @@ def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float
     >>> opt = adagrad(0.5, initial_accumulator_value=0.0)
     >>> params = {"w": np.array([1.0, 1.0])}
     >>> updates, _ = opt.update({"w": np.array([100.0, 0.1])}, opt.init(params), params)
-    >>> apply_updates(params, updates)["w"].round(3)  # the first step is as long in every direction
+    >>> apply_updates(params, updates)["w"].round(3)  # the first step is equally long in every direction
     array([0.5, 0.5])
 
     References
@@ -177,7 +158,8 @@ def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float
     J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR
     12, 2011. The interface and ε inside the root are those of ``optax.adagrad``.
     """
-    start, eps = _at_least_0("initial_accumulator_value", initial_accumulator_value), _above_0("eps", eps)
+    start = _number("initial_accumulator_value", initial_accumulator_value, "[0, inf)")
+    eps = _number("eps", eps, "(0, inf)")
 
     def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
         a = memory["sum_of_squares"] + g * g
@@ -189,26 +171,21 @@ def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float
 def rmsprop(learning_rate: float | Schedule, *, decay: float = 0.9, eps: float = 1e-8) -> Optimizer:
     """Return RMSProp: AdaGrad with a memory that fades.
 
-    With ν ← β ν + (1 − β) g², entry by entry, from ν = 0, the update is −α g / √(ν + ε).
+    With ν ← β ν + (1 − β) g², entry by entry, from ν = 0, the update is −α g / √(ν + ε). The state holds ``"nu"``, ν.
 
     Parameters
     ----------
     learning_rate : float or callable
-        α, 0 or more, or a schedule ``step -> α``.
+        α, at least 0, or a schedule ``step -> α``.
     decay : float
         β, in [0, 1).
     eps : float
         ε, above 0.
 
-    Returns
-    -------
-    Optimizer
-        Its state holds ``"step"``, ``"learning_rate"`` and ``"nu"``: ν, like the parameters.
-
     Raises
     ------
     TypeError, ValueError
-        As :func:`sgd` does, if a number is none or out of its range.
+        As :func:`sgd` does.
 
     Examples
     --------
@@ -225,7 +202,7 @@ def rmsprop(learning_rate: float | Schedule, *, decay: float = 0.9, eps: float =
     T. Tieleman, G. Hinton, Lecture 6.5, Neural networks for machine learning, Coursera, 2012. The interface and ε
     inside the root are those of ``optax.rmsprop``.
     """
-    beta, eps = _fraction("decay", decay), _above_0("eps", eps)
+    beta, eps = _number("decay", decay, "[0, 1)"), _number("eps", eps, "(0, inf)")
 
     def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
         nu = beta * memory["nu"] + (1 - beta) * (g * g)
@@ -238,26 +215,22 @@ def adam(learning_rate: float | Schedule, *, b1: float = 0.9, b2: float = 0.999,
     """Return Adam: a fading mean of the gradients, over the root of a fading mean of their squares.
 
     In step t = 1, 2, … with μ ← β₁ μ + (1 − β₁) g and ν ← β₂ ν + (1 − β₂) g², entry by entry, from 0, the update is
-    −α μ̂ / (√ν̂ + ε), where μ̂ = μ / (1 − β₁ᵗ) and ν̂ = ν / (1 − β₂ᵗ) make up for the start at 0.
+    −α μ̂ / (√ν̂ + ε), where μ̂ = μ / (1 − β₁ᵗ) and ν̂ = ν / (1 − β₂ᵗ) correct for the start at 0. The state holds ``"mu"``
+    and ``"nu"``.
 
     Parameters
     ----------
     learning_rate : float or callable
-        α, 0 or more, or a schedule ``step -> α``.
+        α, at least 0, or a schedule ``step -> α``.
     b1, b2 : float
         β₁ and β₂, in [0, 1).
     eps : float
         ε, above 0.
 
-    Returns
-    -------
-    Optimizer
-        Its state holds ``"step"``, ``"learning_rate"``, ``"mu"`` and ``"nu"``, the latter two like the parameters.
-
     Raises
     ------
     TypeError, ValueError
-        As :func:`sgd` does, if a number is none or out of its range.
+        As :func:`sgd` does.
 
     Examples
     --------
@@ -285,29 +258,24 @@ def adamw(
     weight_decay: float = 1e-4,
     mask: Mapping[str, bool] | None = None,
 ) -> Optimizer:
-    """Return Adam with decoupled weight decay: the weights shrink by the same share whatever their gradients were.
+    """Return Adam with decoupled weight decay: weights shrink by the same fraction whatever their gradients were.
 
     The update is that of :func:`adam` minus α λ p. A penalty in the loss would go through the division by √ν̂, and so
-    shrink least what has large gradients.
+    would shrink the entries with large gradients least. The state is that of :func:`adam`.
 
     Parameters
     ----------
     learning_rate, b1, b2, eps
         As for :func:`adam`.
     weight_decay : float
-        λ, 0 or more.
+        λ, at least 0.
     mask : dict of bool, optional
-        Which parameters decay; by default all, biases too.
-
-    Returns
-    -------
-    Optimizer
-        With the state of :func:`adam`.
+        True for each parameter that decays; by default all do, biases too.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`sgd` does; by ``update`` if the mask has not the parameters' keys.
+        As :func:`sgd` does.
 
     Examples
     --------
@@ -324,97 +292,28 @@ def adamw(
     ----------
     I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2.
     """
-    decay = _at_least_0("weight_decay", weight_decay)
+    decay = _number("weight_decay", weight_decay, "[0, inf)")
     return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, _adam(b1, b2, eps), decay, mask)
 
 
-def _adam(b1: float, b2: float, eps: float) -> "_Direction":
-    b1, b2, eps = _fraction("b1", b1), _fraction("b2", b2), _above_0("eps", eps)
-
-    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
-        mu = b1 * memory["mu"] + (1 - b1) * g
-        nu = b2 * memory["nu"] + (1 - b2) * (g * g)
-        return mu / _rest(b1, t, mu) / (_sqrt(nu / _rest(b2, t, nu)) + eps), {"mu": mu, "nu": nu}
-
-    return direction
-
-
-#: From a gradient, what is remembered of its parameter and the number of the step, 1 for the first: the direction d of
-#: the update −α d, and what is to be remembered.
-_Direction: TypeAlias = Callable[[Array, dict[str, Array], int], tuple[Array, dict[str, Array]]]
-
-
-def _optimizer(
-    learning_rate: float | Schedule,
-    initial: Mapping[str, float],
-    direction: _Direction,
-    weight_decay: float = 0.0,
-    mask: Mapping[str, bool] | None = None,
-) -> Optimizer:
-    """Return the optimiser that remembers, for each parameter, arrays of these initial values."""
-    if not callable(learning_rate):
-        learning_rate = _check_learning_rate(learning_rate)
-
-    def rate_at(step: int) -> float:
-        return _check_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
-
-    def init(params: Mapping[str, Array]) -> State:
-        memory = {
-            what: {name: namespace(p).full_like(p, value) for name, p in params.items()}
-            for what, value in initial.items()
-        }
-        return {"step": 0, "learning_rate": rate_at(0), **memory}
-
-    def update(
-        grads: Mapping[str, Array], state: Mapping[str, Any], params: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], State]:
-        check_like(params, grads, "grads")
-        for what in initial:
-            check_like(params, state.get(what, {}), what)
-        if mask is not None and mask.keys() != params.keys():
-            raise ValueError(
-                f"mask expected the parameters' keys {', '.join(params)}, given {', '.join(mask) or 'none'}"
-            )
-        alpha, t = rate_at(state["step"]), state["step"] + 1
-        next_state: State = {"step": t, "learning_rate": alpha, **{what: {} for what in initial}}
-        updates = {}
-        for name, g in grads.items():
-            d, memory = direction(g, {what: state[what][name] for what in initial}, t)
-            if weight_decay and (mask is None or mask[name]):
-                d = d + weight_decay * params[name]
-            updates[name] = -(namespace(d).astype(alpha, d.dtype) if hasattr(alpha, "dtype") else alpha) * d
-            for what, a in memory.items():
-                next_state[what][name] = a
-        return updates, next_state
-
-    return Optimizer(init, update)
-
-
 def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Schedule:
-    """Return the schedule that multiplies the learning rate by ``rate`` after ``every`` so many steps.
+    """Return the schedule that multiplies the learning rate by ``rate`` after every ``every`` steps.
 
     α(step) = learning_rate · rate ^ ⌊step / every⌋, a staircase.
 
     Parameters
     ----------
     learning_rate : float
-        Of the first steps, 0 or more.
+        α of the first steps, at least 0.
     rate : float
         In (0, 1].
     every : int
-        Steps to a stair, 1 or more: those of an epoch, for example.
-
-    Returns
-    -------
-    callable
-        ``step -> float``, steps counted from 0.
+        At least 1; the steps of an epoch, for example.
 
     Raises
     ------
-    TypeError
-        If an argument is not a number, or ``every`` not an integer.
-    ValueError
-        If one is out of its range.
+    TypeError, ValueError
+        As :func:`sgd` does.
 
     Examples
     --------
@@ -427,66 +326,106 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
     ----------
     H. Robbins, S. Monro, A stochastic approximation method, Annals of Mathematical Statistics 22(3), 1951.
     """
-    start = _check_learning_rate(learning_rate)
-    factor = _real("rate", rate)
-    if not 0 < factor <= 1:
-        raise ValueError(f"rate expected a number in (0, 1], given {factor}")
-    if isinstance(every, bool) or not isinstance(every, numbers.Integral):
-        raise TypeError(f"every expected an integer, given {type(every).__name__}")
-    if every < 1:
-        raise ValueError(f"every expected 1 or more, given {every}")
+    start, factor = _number("learning_rate", learning_rate, "[0, inf)"), _number("rate", rate, "(0, 1]")
+    every = check_count("every", every)
     return lambda step: start * factor ** (step // every)
 
 
-def _check_learning_rate(rate: Any) -> float:
-    return _at_least_0("learning_rate", rate)
+#: Maps a gradient, the memory of its parameter and the number of the step, from 1 on, to the direction d of the update
+#: −α d and the next memory.
+_Direction: TypeAlias = Callable[[Array, dict[str, Array], int], tuple[Array, dict[str, Array]]]
+
+
+def _adam(b1: float, b2: float, eps: float) -> _Direction:
+    b1, b2, eps = _number("b1", b1, "[0, 1)"), _number("b2", b2, "[0, 1)"), _number("eps", eps, "(0, inf)")
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        mu = b1 * memory["mu"] + (1 - b1) * g
+        nu = b2 * memory["nu"] + (1 - b2) * (g * g)
+        return mu / _one_minus_power(b1, t, mu) / (_sqrt(nu / _one_minus_power(b2, t, nu)) + eps), {"mu": mu, "nu": nu}
+
+    return direction
+
+
+def _optimizer(
+    learning_rate: float | Schedule,
+    initial: Mapping[str, float],
+    direction: _Direction,
+    weight_decay: float = 0.0,
+    mask: Mapping[str, bool] | None = None,
+) -> Optimizer:
+    """Return the optimiser whose memory starts, for each parameter, as arrays of these initial values."""
+    if not callable(learning_rate):
+        learning_rate = _number("learning_rate", learning_rate, "[0, inf)")
+
+    def rate_at(step: int) -> float:
+        return _check_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
+
+    def init(params: Mapping[str, Array]) -> State:
+        memory = {
+            key: {name: namespace(p).full_like(p, value) for name, p in params.items()}
+            for key, value in initial.items()
+        }
+        return {"step": 0, "learning_rate": rate_at(0), **memory}
+
+    def update(
+        grads: Mapping[str, Array], state: Mapping[str, Any], params: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], State]:
+        check_like(params, grads, "grads")
+        for key in initial:
+            check_like(params, state.get(key, {}), key)
+        if mask is not None and mask.keys() != params.keys():
+            keys, got = ", ".join(params), ", ".join(mask) or "none"
+            raise ValueError(f"mask must have the parameters' keys {keys}, got {got}")
+        alpha, t = rate_at(state["step"]), state["step"] + 1
+        next_state: State = {"step": t, "learning_rate": alpha, **{key: {} for key in initial}}
+        updates = {}
+        for name, g in grads.items():
+            d, memory = direction(g, {key: state[key][name] for key in initial}, t)
+            if weight_decay and (mask is None or mask[name]):
+                d = d + weight_decay * params[name]
+            updates[name] = -(alpha if isinstance(alpha, float) else namespace(d).astype(alpha, d.dtype)) * d
+            for key, a in memory.items():
+                next_state[key][name] = a
+        return updates, next_state
+
+    return Optimizer(init, update)
 
 
 def _check_rate(rate: Any) -> Any:
-    """Return what a schedule gave, checked; while ``jax.jit`` traces it has no value yet."""
-    if getattr(rate, "shape", None) != () or isinstance(rate, numbers.Real):
-        return _check_learning_rate(rate)
+    """Return a schedule's rate, checked; while ``jax.jit`` traces, it has no value yet."""
+    if isinstance(rate, numbers.Real) or getattr(rate, "shape", None) != ():
+        return _number("learning_rate", rate, "[0, inf)")
     if not library(rate).isdtype(rate.dtype, ("integral", "real floating")):
-        raise TypeError(f"learning_rate expected a real number, given dtype {rate.dtype}")
+        raise TypeError(f"learning_rate must be a real number, got dtype {rate.dtype}")
     number = number_in(rate)
-    return rate if number is None else _check_learning_rate(number)
+    return rate if number is None else _number("learning_rate", number, "[0, inf)")
 
 
-def _rest(b: float, t: Any, like: Array) -> Any:
-    """Return 1 − bᵗ; of a step that JAX counts in ``like``'s dtype, where bᵗ near 1 would cancel."""
-    if not hasattr(t, "at"):
-        return 1 - b**t
+def _one_minus_power(b: float, t: Any, like: Array) -> Any:
+    """Return 1 − bᵗ, in ``like``'s dtype if JAX counts the steps: there bᵗ near 1 would cancel."""
+    if isinstance(t, numbers.Integral):
+        return 1 - b ** int(t)
     xp = namespace(like)
     return -xp.expm1(xp.astype(t, like.dtype) * (math.log(b) if b else -math.inf))
-
-
-def _fraction(name: str, x: Any) -> float:
-    number = _real(name, x)
-    if not 0 <= number < 1:
-        raise ValueError(f"{name} expected a number in [0, 1), given {number}")
-    return number
-
-
-def _at_least_0(name: str, x: Any) -> float:
-    number = _real(name, x)
-    if not 0 <= number < math.inf:
-        raise ValueError(f"{name} expected a finite number, 0 or more, given {number}")
-    return number
-
-
-def _above_0(name: str, x: Any) -> float:
-    number = _real(name, x)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} expected a finite number above 0, given {number}")
-    return number
 
 
 def _sqrt(a: Array) -> Array:
     return namespace(a).sqrt(a)
 
 
-def _real(name: str, x: Any) -> float:
+_INTERVALS: dict[str, Callable[[float], bool]] = {
+    "[0, 1)": lambda x: 0 <= x < 1,
+    "(0, 1]": lambda x: 0 < x <= 1,
+    "[0, inf)": lambda x: 0 <= x < math.inf,
+    "(0, inf)": lambda x: 0 < x < math.inf,
+}
+
+
+def _number(name: str, x: Any, interval: str) -> float:
     """Return ``x`` as a Python float: a NumPy one would turn float32 arrays into float64 ones."""
     if isinstance(x, bool) or not isinstance(x, numbers.Real):
-        raise TypeError(f"{name} expected a real number, given {type(x).__name__}")
-    return float(x)
+        raise TypeError(f"{name} must be a real number, got {type(x).__name__}")
+    if not _INTERVALS[interval](number := float(x)):
+        raise ValueError(f"{name} must be in {interval}, got {number}")
+    return number

@@ -150,7 +150,7 @@ def test_a_file_that_was_cut_short_is_refused(saved, length):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(length * len(whole)) if isinstance(length, float) else length])
 
-    with pytest.raises(ValueError, match=re.escape(f"{saved} is not a checkpoint of handgrad, or is damaged")):
+    with pytest.raises(ValueError, match=re.escape(f"{saved} is not a handgrad checkpoint or is damaged")):
         load_checkpoint(saved)
 
 
@@ -210,6 +210,6 @@ def foreign_files(folder):
 def test_a_foreign_file_is_refused_by_name_and_no_code_in_it_is_run(tmp_path, kind):
     foreign_files(tmp_path)[kind]()
 
-    with pytest.raises(ValueError, match=r"foreign\.npz is not a checkpoint of handgrad, or is damaged: \S"):
+    with pytest.raises(ValueError, match=r"foreign\.npz is not a handgrad checkpoint or is damaged: \S"):
         load_checkpoint(tmp_path / "foreign.npz")
     assert not (tmp_path / "ran").exists()

@@ -145,7 +145,7 @@ def test_divergence_and_ctrl_c_leave_the_net_with_what_it_had_learnt(monkeypatch
 def test_a_batch_size_of_zero_is_refused_by_name():
     net, X, y = toy()
 
-    with pytest.raises(ValueError, match="batch_size expected 1 or more, given 0"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         net.train(X, y, X, y, batch_size=0)
 
 

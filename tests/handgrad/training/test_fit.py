@@ -290,21 +290,33 @@ def test_ctrl_c_at_any_line_whatever_loses_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 6}, "batch_size is 5 there, 6 here"),
-        ({"reg": 0.1}, "reg is 0.01 there, 0.1 here"),
-        ({"X": problem()[1][:20], "y": problem()[2][:20]}, "examples is 22 there, 20 here"),
-        ({"y": problem()[2][::-1]}, "checksum of y is "),
-        ({"X_val": None, "y_val": None}, "history/val_accuracy is float64 (1,) there, float64 (0,) here"),
-        ({"params": init_params([D, 8, C], rng=np.random.default_rng(0))}, "params/W1 is float64 (4, 6) there, "),
+        ({"batch_size": 6}, "batch_size differs from the checkpoint: 5 saved, 6 given"),
+        ({"reg": 0.1}, "reg differs from the checkpoint: 0.01 saved, 0.1 given"),
+        ({"X": problem()[1][:20], "y": problem()[2][:20]}, "examples differs from the checkpoint: 22 saved, 20 given"),
+        ({"y": problem()[2][::-1]}, "checksum of y differs from the checkpoint: "),
+        (
+            {"X_val": None, "y_val": None},
+            "history/val_accuracy differs from the checkpoint: float64 (1,) saved, float64 (0,) given",
+        ),
+        (
+            {"params": init_params([D, 8, C], rng=np.random.default_rng(0))},
+            "params/W1 differs from the checkpoint: float64 (4, 6) saved, ",
+        ),
         (
             {"params": {name: p.astype(np.float32) for name, p in problem()[0].items()}},
-            "params/W1 is float64 (4, 6) there, float32 (4, 6) here",
+            "params/W1 differs from the checkpoint: float64 (4, 6) saved, float32 (4, 6) given",
         ),
-        ({"params": problem()[0] | {"b3": np.ones(3)}}, "params/b3 is missing there, float64 (3,) here"),
-        ({"optimizer": sgd(0.1)}, "optimizer/velocity/W1 is float64 (4, 6) there, missing here"),
+        (
+            {"params": problem()[0] | {"b3": np.ones(3)}},
+            "params/b3 differs from the checkpoint: nothing saved, float64 (3,) given",
+        ),
+        (
+            {"optimizer": sgd(0.1)},
+            "optimizer/velocity/W1 differs from the checkpoint: float64 (4, 6) saved, nothing given",
+        ),
         ({"rng": np.random.Generator(np.random.Philox(1))}, "state must be for a Philox"),
-        ({"iterations": 6}, "its iteration is 7, expected one from 0 to 6, where this run ends"),
-        ({"network": mlp, "activation": "tanh"}, "activation is missing there, tanh here"),
+        ({"iterations": 6}, "its iteration must be in [0, 6], where this run ends, got 7"),
+        ({"network": mlp, "activation": "tanh"}, "activation differs from the checkpoint: nothing saved, tanh given"),
     ],
 )
 def test_a_run_is_not_resumed_as_another(tmp_path, change, message):
@@ -359,7 +371,7 @@ def test_a_run_whose_optimiser_is_at_another_step_is_refused(tmp_path, step):
     tree["optimizer"]["step"] = step
     save_checkpoint(path, tree)
 
-    with pytest.raises(ValueError, match=re.escape(f"cannot resume from {path}: optimizer/step is {step}, expected")):
+    with pytest.raises(ValueError, match=re.escape(f"cannot resume from {path}: optimizer/step must be in [0, 7]")):
         train(resume=path)
 
 
@@ -382,16 +394,14 @@ def test_no_generator_is_made_to_read_outside_of_its_numbers(tmp_path, generator
         inner[last] = position
         save_checkpoint(path, tree | {"rng": json.dumps(state)})
 
-        with pytest.raises(
-            ValueError, match=rf"its generator is at number {position}, expected one from 0 to {length}"
-        ):
+        with pytest.raises(ValueError, match=rf"its generator\'s position must be in \[0, {length}\], got {position}"):
             train(rng=np.random.Generator(generator(3)), resume=path)
 
 
 def test_saved_parameters_are_not_a_run(tmp_path):
     save_params(tmp_path / "params.npz", problem()[0])
 
-    with pytest.raises(ValueError, match=r"cannot resume from .*params\.npz: its iteration is None"):
+    with pytest.raises(ValueError, match=r"cannot resume from .*params\.npz: its iteration must be .* got None"):
         train(resume=tmp_path / "params.npz")
 
 
@@ -461,9 +471,9 @@ def test_what_is_not_finite_from_the_start_is_bad_input_and_no_divergence():
     params, X, y = problem()
     X[3, 2] = np.nan
 
-    with pytest.raises(NonFiniteError, match=r"X expected finite entries, given X\[3, 2\] = nan"):
+    with pytest.raises(NonFiniteError, match=r"X must be finite, got X\[3, 2\] = nan"):
         train(X=X, X_val=None, y_val=None)
-    with pytest.raises(NonFiniteError, match=r"X_val expected finite entries, given X_val\[3, 2\] = nan"):
+    with pytest.raises(NonFiniteError, match=r"X_val must be finite, got X_val\[3, 2\] = nan"):
         train(X_val=X, y_val=y)
     with pytest.raises(NonFiniteError, match=r"W2 expected finite entries"):
         train(params=params | {"W2": np.full((H, C), np.inf)})
@@ -483,20 +493,20 @@ def test_ctrl_c_without_a_checkpoint_hands_over_what_was_found():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"epochs": None}, ValueError, "expected epochs or iterations, given neither"),
-        ({"epochs": 1, "iterations": 1}, ValueError, "expected epochs or iterations, given both"),
-        ({"epochs": 0}, ValueError, "epochs expected 1 or more, given 0"),
-        ({"iterations": 2.0}, TypeError, "iterations expected an integer, given float"),
-        ({"batch_size": 0}, ValueError, "batch_size expected 1 or more, given 0"),
-        ({"checkpoint_every": 0}, ValueError, "checkpoint_every expected 1 or more, given 0"),
-        ({"X": np.ones((3, 4)), "y": np.zeros(2, int)}, ValueError, "X and y expected shapes (N, D) and (N,)"),
-        ({"X": np.ones((0, 4)), "y": np.zeros(0, int)}, ValueError, "given (0, 4) and (0,)"),
-        ({"X_val": np.ones((3, 4)), "y_val": np.zeros(2, int)}, ValueError, "X_val and y_val expected shapes"),
-        ({"X_val": None}, ValueError, "expected X_val and y_val or neither, given y_val alone"),
-        ({"y_val": None}, ValueError, "expected X_val and y_val or neither, given X_val alone"),
-        ({"X_val": np.ones((7, 3))}, ValueError, "X_val expected as many columns as X (22, 4), given (7, 3)"),
-        ({"rng": np.random.RandomState(0)}, TypeError, "rng expected a numpy.random.Generator, given RandomState"),
-        ({"y": np.ones(N)}, TypeError, "y expected integers, given dtype float64"),
+        ({"epochs": None}, ValueError, "exactly one of epochs and iterations must be given, got neither"),
+        ({"epochs": 1, "iterations": 1}, ValueError, "exactly one of epochs and iterations must be given, got both"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"iterations": 2.0}, TypeError, "iterations must be an integer, got float"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"checkpoint_every": 0}, ValueError, "checkpoint_every must be at least 1, got 0"),
+        ({"X": np.ones((3, 4)), "y": np.zeros(2, int)}, ValueError, "X and y must have shapes (N, D) and (N,)"),
+        ({"X": np.ones((0, 4)), "y": np.zeros(0, int)}, ValueError, "got (0, 4) and (0,)"),
+        ({"X_val": np.ones((3, 4)), "y_val": np.zeros(2, int)}, ValueError, "X_val and y_val must have shapes"),
+        ({"X_val": None}, ValueError, "X_val and y_val must be given together, got y_val alone"),
+        ({"y_val": None}, ValueError, "X_val and y_val must be given together, got X_val alone"),
+        ({"X_val": np.ones((7, 3))}, ValueError, "X_val must have as many columns as X (22, 4), got (7, 3)"),
+        ({"rng": np.random.RandomState(0)}, TypeError, "rng must be a numpy.random.Generator, got RandomState"),
+        ({"y": np.ones(N)}, TypeError, "y must be integers, got dtype float64"),
         ({"y": np.full(N, 3)}, ValueError, "y expected labels in [0, 3), given 3"),
         ({"reg": -1.0}, ValueError, "reg expected"),
     ],
