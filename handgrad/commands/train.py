@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> None:
         raise ValueError(f"--save expected a file in a directory that can be written to, given {args.save}")
     on_cluster = args.workers is not None or args.scheduler is not None
     if on_cluster:
-        from handgrad.training import distributed  # noqa: F401  before the data is read, in case there is no Dask
+        import handgrad.training.distributed  # noqa: F401  before reading the data, in case Dask is missing
     rng = np.random.default_rng(args.seed)
     X, y, X_test, y_test = _examples(args, rng)
     X, X_test, mean, scale = _standardise(X, X_test, np.dtype(args.dtype))
