@@ -1,4 +1,4 @@
-"""How the site is built: ``python -m sphinx -W --keep-going -n -b html docs docs/_build/html``, without the network."""
+"""Sphinx configuration: ``python -m sphinx -W --keep-going -n -b html docs docs/_build/html``. Needs no network."""
 
 import importlib.metadata
 import re
@@ -13,8 +13,8 @@ release = importlib.metadata.version("handgrad")
 
 extensions = [
     "myst_parser",  # the pages are Markdown
-    "sphinx.ext.autodoc",  # the reference is the docstrings,
-    "numpydoc",  # which are written as NumPy's
+    "sphinx.ext.autodoc",  # the reference comes from the docstrings,
+    "numpydoc",  # which follow NumPy's style
     "formulas",
     "pictures",
     "plots",
@@ -24,7 +24,7 @@ exclude_patterns = ["_build"]
 nitpicky = True
 
 myst_enable_extensions = ["dollarmath"]
-myst_heading_anchors = 3  # page.md#a-heading, as code hosts have it
+myst_heading_anchors = 3  # page.md#a-heading, as on code hosts
 
 locale_dirs = ["locale"]  # the Chinese edition of the derivations: -D language=zh_CN
 gettext_compact = False
@@ -47,9 +47,9 @@ pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 
 katex_prerender = True  # a page shows its formulas without a script
-katex_css_path = "katex/katex.min.css"  # with its fonts; of the version whose script sphinxcontrib-katex brings
+katex_css_path = "katex/katex.min.css"  # and fonts, of sphinxcontrib-katex's version
 
-# the look of all graphs; colours are the stylesheet's
+# the style of all graphs; the stylesheet colours them
 graphviz_dot_args = [
     *("-Gbgcolor=transparent", "-Gnodesep=0.2", "-Granksep=0.25"),
     *("-Nshape=box", "-Nstyle=rounded", "-Nfontname=Helvetica", "-Nheight=0.4", "-Nwidth=0.4", "-Nmargin=0.12,0.06"),
@@ -64,20 +64,22 @@ toc_object_entries_show_parents = "hide"
 
 
 def read_references(app, what, name, obj, options, lines):
-    """Make ``docs/page.md`` and ``eq. label``, as docstrings have them for who reads the source, links."""
-    lines[:] = [re.sub(r"^(\s*)(?=[A-Z]\. )", r"\1\\", line) for line in lines]  # an author's initial is no list
+    """Turn ``docs/page.md`` and ``eq. label``, which docstrings use for readers of the source, into links."""
+    lines[:] = [
+        re.sub(r"^(\s*)(?=[A-Z]\. )", r"\1\\", line) for line in lines
+    ]  # an author's initial does not start a list
     lines[:] = [re.sub(r"\beq\. (\w+-[\w-]+)", r"eq. :eq:`\1`", line) for line in lines]
     for page in set(re.findall(r"``docs/([\w/]+)\.md``", "\n".join(lines))) & app.env.found_docs:
         lines[:] = [line.replace(f"``docs/{page}.md``", f":doc:`/{page}`") for line in lines]
 
 
 def give_captions_a_level(app, pagename, templatename, context, doctree):
-    """Say which level of heading a caption of a list of pages is: Sphinx leaves it out, screen readers need it."""
+    """Add the heading level of the captions in lists of pages, which Sphinx omits and screen readers need."""
     for part in {"body", "furo_navigation_tree"} & context.keys():
         context[part] = context[part].replace(' role="heading">', ' role="heading" aria-level="2">')
 
 
 def setup(app):
-    """Register what is above."""
+    """Register the two functions above."""
     app.connect("autodoc-process-docstring", read_references)
-    app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme has made its navigation
+    app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme has built its navigation

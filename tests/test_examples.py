@@ -1,4 +1,4 @@
-"""Every example that a reader may copy runs: those in the docstrings and the one in the README."""
+"""Every example runs: those in the docstrings and those in the README."""
 
 import doctest
 import importlib
@@ -21,7 +21,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstring_examples_give_what_they_say(name):
+def test_docstring_examples_run(name):
     failed, _ = doctest.testmod(importlib.import_module(name))
 
     assert failed == 0
@@ -58,14 +58,14 @@ def test_readme_and_ci_give_the_same_test_command():
 
 
 @pytest.mark.parametrize("name", oracle.__all__)
-def test_everything_that_the_oracle_offers_is_documented(name):
+def test_every_public_name_of_the_oracle_is_documented(name):
     public = getattr(oracle, name)
     if not (isinstance(public, type) and issubclass(public, Exception)):
-        assert ">>>" in public.__doc__ or name == "Verdict"  # which nobody makes
+        assert ">>>" in public.__doc__ or name == "Verdict"  # never constructed by users
         assert "docs/check.md" in public.__doc__
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
-def test_links_lead_somewhere(page):
+def test_links_work(page):
     for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
         assert link.startswith("https://") or (ROOT / link).exists(), link

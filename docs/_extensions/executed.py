@@ -1,4 +1,4 @@
-"""Mark up the blocks that ``tests/tools/equations.py`` executes, so that their style sets them apart."""
+"""Directives for the code blocks that ``tests/tools/equations.py`` executes, which get a style of their own."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sphinx.directives.code import CodeBlock
 
 
 class Executed(CodeBlock):
-    """Python code that belongs to the equation above it, or declares what all equations are of."""
+    """Python code that computes the equation above it, or declares the variables of all equations."""
 
     required_arguments = 0
     optional_arguments = 0

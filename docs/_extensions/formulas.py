@@ -1,7 +1,7 @@
-"""Formulas become HTML while the site is built; one that KaTeX cannot read is a warning that names its line.
+"""Render formulas to HTML while the site is built, with a warning, and its line, for each that KaTeX cannot parse.
 
-KaTeX runs within Python, in the interpreter that dukpy brings: sphinxcontrib-katex on its own needs node, or leaves
-the work, and the errors, to the reader's browser.
+KaTeX runs inside Python, in dukpy's JavaScript interpreter. On its own, sphinxcontrib-katex needs node, or leaves the
+work, and the errors, to the reader's browser.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ def _katex() -> dukpy.JSInterpreter:
 
 @cache
 def _rendered(formula: str, display: bool) -> tuple[str, str]:
-    """Return a formula's HTML, and what is wrong with it: nothing, as it should be."""
+    """Return a formula's HTML and its error message, which is empty for a valid formula."""
     try:
         return _run(formula, displayMode=display, throwOnError=True, strict="error"), ""
     except dukpy.JSRuntimeError as error:
@@ -38,7 +38,7 @@ def _run(formula: str, **options: Any) -> str:
 
 
 def _render_latex(formula: str, options: dict[str, Any] | None = None) -> str:
-    """Do what the function of this name in sphinxcontrib.katex does."""
+    """Replace the function of this name in sphinxcontrib.katex."""
     html, _ = _rendered(formula, bool(options and options["displayMode"]))
     return html
 
@@ -51,7 +51,7 @@ def _report_errors(app: Sphinx, document: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Put KaTeX in the place of sphinxcontrib-katex's server."""
+    """Replace sphinxcontrib-katex's server by KaTeX inside Python."""
     app.setup_extension("sphinxcontrib.katex")
     sphinxcontrib.katex.render_latex = _render_latex
     app.connect("doctree-read", _report_errors)

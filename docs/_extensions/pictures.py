@@ -1,4 +1,4 @@
-"""Graphs of Graphviz's as SVG within the page: its stylesheet colours them, for light and for dark."""
+"""Embed Graphviz graphs in the page as SVG, so that its stylesheet colours them in light and dark mode."""
 
 import html
 import re
@@ -15,13 +15,13 @@ _logger = logging.getLogger(__name__)
 
 def _visit(self: HTML5Translator, node: graphviz) -> None:
     if "alt" not in node:
-        _logger.warning("a graph without :alt:, which says what is seen on it", location=node, type="graphviz")
+        _logger.warning("a graph without :alt:, its description", location=node, type="graphviz")
     try:
         _, file = render_dot(self, node["code"], node["options"], "svg")
     except GraphvizError as error:
         _logger.warning("%s", error, location=node, type="graphviz")
         raise nodes.SkipNode from error
-    if file is None:  # there is no dot, and Sphinx has said so
+    if file is None:  # dot is missing, and Sphinx has warned about it
         raise nodes.SkipNode
     svg = file.read_text(encoding="utf-8")
     svg = re.sub(r"^.*?<svg |<!--.*?-->\s*|<title>.*?</title>\s*", "", svg, flags=re.DOTALL)
@@ -33,7 +33,7 @@ def _visit(self: HTML5Translator, node: graphviz) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Put the graphs into the page, where sphinx.ext.graphviz would link them as files."""
+    """Embed graphs in the page, where sphinx.ext.graphviz would link to files."""
     app.setup_extension("sphinx.ext.graphviz")
     app.add_node(graphviz, override=True, html=(_visit, None))
     return {"parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""Plots as SVG within the page: ``{plot} module argument …`` shows what ``draw`` of ``docs/_plots/module.py`` draws."""
+"""Embed plots in the page as SVG: ``{plot} module argument …`` shows the panels of ``docs/_plots/module.py``."""
 
 import html
 import logging
@@ -18,23 +18,23 @@ sys.path.append(str(Path(__file__).parents[1]))
 import _plots
 
 _logger = getLogger(__name__)
-logging.getLogger("jax").setLevel("WARNING")  # accessible-pygments would have it tell which devices it lacks
-_svg = cache(_plots.svg)  # a build draws each but once
+logging.getLogger("jax").setLevel("WARNING")  # otherwise accessible-pygments makes it list missing devices
+_svg = cache(_plots.svg)  # a build draws each plot once
 
 
 class plot(nodes.General, nodes.Element):
-    """A plot's ``arguments`` and ``alt``; a class of nodes is in lower case, as the translator's methods are."""
+    """A plot's ``arguments`` and ``alt``. Lower case, because the translator's methods are named after node classes."""
 
 
 class Plot(SphinxDirective):
-    """The directive."""
+    """The directive ``plot``."""
 
     required_arguments = 1
     optional_arguments = 9
     option_spec: ClassVar = {"alt": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        """Return a node to be drawn where the output is HTML."""
+        """Return a node that is drawn if the output is HTML."""
         for file in Path(_plots.__file__).parent.glob("*.py"):
             self.env.note_dependency(str(file))
         node = plot(arguments=self.arguments, **self.options)
@@ -44,7 +44,7 @@ class Plot(SphinxDirective):
 
 def _visit(self: HTML5Translator, node: plot) -> None:
     if "alt" not in node:
-        _logger.warning("a plot without :alt:, which says what is seen on it", location=node, type="plot")
+        _logger.warning("a plot without :alt:, its description", location=node, type="plot")
     try:
         panels = _svg(*node["arguments"])
     except Exception as error:

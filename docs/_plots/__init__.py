@@ -1,6 +1,6 @@
-"""Pictures of what is computed: each module's ``draw`` yields panels, which stand side by side or one below the other.
+"""The site's plots: each module's ``draw`` yields panels, shown side by side or in a column.
 
-The stylesheet colours them, for light and for dark, and the page's font sets the text.
+The stylesheet colours them, in light and dark mode, and the text is in the page's font.
 """
 
 import io
@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Colours that stand for those of the stylesheet.
+#: Placeholders for the colours of the stylesheet.
 INK, PAPER, MUTED, BLUE, ORANGE, GREEN, PURPLE = (f"#0{i}0{i}0{i}" for i in range(1, 8))
 _STYLES = {
     INK: "currentColor",
@@ -55,11 +55,11 @@ _SETTINGS = {
     "legend.handletextpad": 0.5,
     "legend.labelspacing": 0.3,
 }
-_WIDTH = 352  # in pixels: two beside one another in a page's text, one on a narrow screen
+_WIDTH = 352  # in pixels: two panels fit side by side on a page, one on a narrow screen
 
 
 def panel(title: str, x: str, y: str = "", *, above: int = 28, **properties) -> Axes:
-    """Return axes in a figure of their own, with as many pixels above them as the title and what is below it need."""
+    """Return axes in their own figure, with ``above`` pixels over them for the title and the legend."""
     left, below, height = 56 if y else 38, 42, 168
     total = above + height + below
     frame = (left / _WIDTH, below / total, 1 - (left + 8) / _WIDTH, height / total)
@@ -72,7 +72,7 @@ def panel(title: str, x: str, y: str = "", *, above: int = 28, **properties) -> 
 
 
 def svg(name: str, *arguments: str) -> list[str]:
-    """Return what the module of that name draws, each panel as an element that can stand within a page."""
+    """Return the panels that the module ``name`` draws, as SVG elements to embed in a page."""
     with rc_context(_SETTINGS):
         panels = import_module(f"{__name__}.{name}").draw(*arguments)
         return [_svg(axes.figure, f"{name} {arguments} {i}") for i, axes in enumerate(panels)]
@@ -80,7 +80,7 @@ def svg(name: str, *arguments: str) -> list[str]:
 
 def _svg(figure: Figure, name: str) -> str:
     file = io.StringIO()
-    with rc_context({"svg.hashsalt": name}):  # identifiers are the same in every build, and no other panel's
+    with rc_context({"svg.hashsalt": name}):  # the same identifiers in every build, different ones in every panel
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     foreign = r"^.*?(?=<svg )|<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;\"]*;?"
     text = re.sub(foreign, "", file.getvalue(), flags=re.DOTALL)

@@ -12,7 +12,7 @@ _KINKS = {"relu": [0.0], "leaky_relu": [0.0], "selu": [0.0], "hard_tanh": [-1.0,
 
 
 def draw(name: str) -> Iterator[Axes]:
-    """Yield f and f′. Where the slope jumps, its line has a gap; the full dot is what the slope is there."""
+    """Yield f and f′. Where the slope jumps, its line has a gap, and a full dot shows its value."""
     kinks = _KINKS.get(name, [])
     beside = [side for kink in kinks for side in np.nextafter(kink, [-np.inf, np.inf])]
     ends = [-5.0, *beside, 5.0]

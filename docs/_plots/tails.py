@@ -1,4 +1,4 @@
-"""By how many units in the last place a slope is off in the tails: handgrad's, jax.grad's and the textbook's."""
+"""Errors of slopes in the tails, in units in the last place: of handgrad, of jax.grad and of the textbook form."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from oracle.gradients import exact
 from oracle.measurements.accuracy import SYSTEMS
 from oracle.strategies.problems import RuleProblem
 
-_POINTS, _BINS = 512, 64  # the lines go through the worst of each bin
-_LEAST, _MOST = 0.1, 1e19  # what is less, or infinite, is drawn as that
+_POINTS, _BINS = 512, 64  # each line shows the worst error of each bin
+_LEAST, _MOST = 0.1, 1e19  # smaller errors, and infinite ones, are drawn at these limits
 
 
 def _sigmoid(z):
@@ -24,7 +24,7 @@ def _gelu(z):
     return (1 + t) / 2 + z / 2 * (1 - t**2) * a * (1 + 3 * c * z**2)
 
 
-#: What is looked at, of which rule, from where to where, and how textbooks write it.
+#: For each rule: the title, the array plotted, the range of arguments, and the textbook form.
 _CURVES = {
     "sigmoid": ("σ′(z)", "dz", 0, 50, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
     "tanh": ("tanh′(z)", "dz", 0, 25, lambda z: 1 - np.tanh(z) ** 2),
@@ -37,7 +37,7 @@ _CURVES = {
 
 
 def draw(*rules: str) -> Iterator[Axes]:
-    """Yield a panel for each rule, in float64; for a single one also that in float32, and softplus's value."""
+    """Yield a float64 panel for each rule; for a single rule add a float32 panel, or softplus's value."""
     for rule in rules:
         yield _panel(rule, np.dtype("float64"))
     if rules == ("softplus",):
@@ -69,7 +69,7 @@ def _panel(name: str, dtype: np.dtype) -> Axes:
     lost = 1 / np.finfo(dtype).eps
     axes.axhline(lost, color=INK, linewidth=1, linestyle=":")
     place, side = (0.02, "left") if high > 0 and name != "gelu" else (0.98, "right")
-    axes.annotate("no digit is right", (place, lost), (0, 4), axes.get_yaxis_transform(), "offset points", ha=side)
+    axes.annotate("no correct digit", (place, lost), (0, 4), axes.get_yaxis_transform(), "offset points", ha=side)
     return axes
 
 
@@ -82,5 +82,5 @@ def _problem(rule: str, x: np.ndarray) -> RuleProblem:
 
 
 def _first(a):
-    """Return the first column, of an array that has columns."""
+    """Return the first column of a matrix, or a vector unchanged."""
     return np.asarray(a)[:, 0] if np.ndim(a) == 2 else np.asarray(a)

@@ -1,4 +1,4 @@
-"""Networks that learn the digits: their loss, and their accuracy."""
+"""Loss and accuracy of networks trained on the digits."""
 
 import contextlib
 import io
@@ -68,7 +68,7 @@ def _optimizers() -> Iterator[Axes]:
 
 
 def _history(optimizer: Optimizer):
-    """Return the history of a run as on docs/guides/train.md: always the same first parameters and batches."""
+    """Return the history of a run as in docs/guides/train.md, always with the same initial parameters and batches."""
     X, y, X_val, y_val = datasets.train_test_split(*datasets.digits(), rng=np.random.default_rng(0))
     rng = np.random.default_rng(1)
     params = init_params((64, 32, 10), rng=rng)

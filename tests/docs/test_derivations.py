@@ -1,4 +1,4 @@
-"""The derivations cannot drift from the code: their checks run, their code is included, their links lead somewhere."""
+"""The derivations cannot drift from the code: their checks run, their code is included, their links work."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
 def run(text, name):
-    """Run the Python blocks of a page in turn, in one namespace."""
+    """Run the Python blocks of a page in order, in one namespace."""
     variables = {}
     for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         exec(compile(block, name, "exec"), variables)
@@ -34,7 +34,7 @@ def test_checks_on_the_page_hold(page):
     variables = run(text, page.name)
 
     if page in DERIVATIONS:
-        assert "oracle" in variables, "a derivation checks itself"
+        assert "oracle" in variables, "a derivation must check itself"
         assert text.count("assert ") >= 3
 
 
@@ -51,7 +51,7 @@ def test_page_shows_the_code_itself(name):
 
 
 @each_page
-def test_links_lead_somewhere(page):
+def test_links_work(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         file, _, anchor = link.partition("#")
         target = page.parent / file if file else page

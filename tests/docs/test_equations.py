@@ -1,4 +1,4 @@
-"""Every equation on a derivation page is executed, on problems that Hypothesis draws, and cannot be wrong."""
+"""Every equation on a derivation page is executed on problems that Hypothesis draws."""
 
 import ast
 
@@ -42,13 +42,13 @@ def test_a_planted_error_in_any_line_is_noticed(page):
 def noticed(lines, problem):
     try:
         check(lines, problem)
-    except (WrongEquationError, IndexError):  # an index that is a little larger is none
+    except (WrongEquationError, IndexError):  # the error may make an index invalid
         return True
     return False
 
 
 def plant_error(line):
-    """Make the right side of a line a little larger."""
+    """Make the right-hand side of a line slightly larger."""
     if isinstance(line, ast.Expr):
         line.value.comparators[-1] = larger(line.value.comparators[-1])
     else:

@@ -1,4 +1,4 @@
-"""The exercise can be solved: its solution is approved step by step, and wrong answers get the verdicts it prints."""
+"""The exercise's solution passes step by step, and wrong answers get the verdicts that the page shows."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,10 @@ _solution = PAGE.partition("## The solution")[2]
 BEFORE, *STEPS = re.split(r"^(?=    # step \d: )", SOLUTION, flags=re.MULTILINE)
 STEPS[-1], RETURN = re.split(r"^(?=    arrays = )", STEPS[-1], flags=re.MULTILINE)
 
-#: The text of each step on the page, and of what comes before the first.
+#: The page's text before the first step, and that of each step.
 SECTIONS = re.split(r"^## Step \d: .*\n", PAGE.partition("## Approved")[0], flags=re.MULTILINE)
 
-#: The step, the line that somebody wrote, and the cells beside it.
+#: The step, the wrong line, and the cells beside it.
 WRONG = [
     (step, *cells)
     for step, text in enumerate(SECTIONS)
@@ -29,8 +29,8 @@ WRONG = [
 ]
 
 
-def written(steps, line=None):
-    """Return the solution as far as that step; a line replaces the one that gives its name a value last."""
+def solution(steps, line=None):
+    """Return the solution up to a step; ``line`` replaces the last line that assigns to the same name."""
     source = BEFORE + "".join(STEPS[:steps]) + RETURN
     if line:
         name = line.partition(" = ")[0]
@@ -41,19 +41,19 @@ def written(steps, line=None):
     return names["loss_and_grad"]
 
 
-def said_of(candidate):
+def verdict_on(candidate):
     return oracle.check(candidate, "two_layer", examples=50)
 
 
 def cause_of(cell):
-    """Return the cause that a cell names, if it says of it what the oracle says."""
+    """Return the cause that a cell names, after checking that its explanation is the oracle's."""
     name, sentence = re.fullmatch(r"`([\w-]+)`: (.*)", cell).groups()
     assert sentence == VOCABULARY[name].sentence
     return name
 
 
-def test_the_solution_is_approved():
-    answer = written(8)
+def test_the_solution_passes():
+    answer = solution(8)
 
     verdict = oracle.check(lambda *problem: answer(*problem)[:2], "two_layer")
 
@@ -64,24 +64,24 @@ def test_the_solution_is_approved():
 
 
 @pytest.mark.parametrize("step", range(9))
-def test_progress_is_what_the_page_says_after_each_step(step):
+def test_progress_prints_what_the_page_shows_after_each_step(step):
     (expected,) = re.findall(r"^```text\n(.*?)\n```", SECTIONS[step], re.DOTALL | re.MULTILINE)
 
-    assert GIVEN["progress"](written(step)) == expected
+    assert GIVEN["progress"](solution(step)) == expected
 
 
-def test_what_one_starts_from_is_the_solution_without_its_steps():
+def test_the_starting_code_is_the_solution_without_its_steps():
     assert BEFORE in PAGE.partition("## Step 1")[0]
     assert RETURN in PAGE.partition("## Step 1")[0]
 
 
 @pytest.mark.parametrize(("step", "line", "said", "later"), WRONG)
-def test_a_wrong_answer_gets_the_verdict_that_the_page_prints(step, line, said, later):
-    verdict = said_of(written(step, line))
+def test_a_wrong_answer_gets_the_verdict_on_the_page(step, line, said, later):
+    verdict = verdict_on(solution(step, line))
 
     if later:
         assert (verdict.stage or "none") == said
-        assert cause_of(later) in said_of(written(8, line)).causes
+        assert cause_of(later) in verdict_on(solution(8, line)).causes
     elif said.startswith("first wrong stage: "):
         assert verdict.stage == said.removeprefix("first wrong stage: ")
     elif said.startswith("still wrong: "):
@@ -96,5 +96,5 @@ def test_each_step_has_wrong_answers():
 
 
 @pytest.mark.parametrize("line", [line for step, line, said, _ in WRONG if (step, said) == (2, "still wrong: loss")])
-def test_a_wrong_loss_is_not_that_of_the_gradient(line):
-    assert said_of(written(8, line)).causes == ("loss-and-gradient-disagree",)
+def test_a_wrong_loss_disagrees_with_its_gradient(line):
+    assert verdict_on(solution(8, line)).causes == ("loss-and-gradient-disagree",)

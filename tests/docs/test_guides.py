@@ -1,4 +1,4 @@
-"""What the guides show is what happens: sessions, command lines and what they print, and the walkthrough."""
+"""The guides show what happens: sessions, command lines with their output, and the walkthrough."""
 
 import doctest
 import os
@@ -21,21 +21,21 @@ each_guide = pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 
 
 def blocks(page):
-    """Yield the language and the text of each code block, of one that is indented without the indentation."""
+    """Yield the language and the dedented text of each code block."""
     for indent, _, language, text in re.findall(
         r"^( *)(`{3,})(\w+)\n(.*?)^\1\2$", page.read_text(), re.DOTALL | re.MULTILINE
     ):
         yield language, textwrap.dedent(text) if indent else text
 
 
-def written_for_readers(text):
-    """Return what a command printed without what differs from run to run: numbers, blanks and lines of a table."""
+def normalised(text):
+    """Return a command's output with its numbers, blanks and table rules normalised, as they differ between runs."""
     text = re.sub(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?", "0", text)
     return re.sub(r"[\s─.]+", " ", text).strip()
 
 
 def run(line, folder, **environment):
-    """Run a line in a shell, with this Python for ``python``, and return what it printed to stdout."""
+    """Run a line in a shell, with this interpreter as ``python``, and return the completed process."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", **environment}
     variables.pop("COLUMNS", None)
@@ -43,7 +43,7 @@ def run(line, folder, **environment):
 
 
 def sessions(text):
-    """Yield each command of a console block, and what it is said to print."""
+    """Yield each command of a console block and the output that the block shows."""
     yield from re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", text, re.MULTILINE)
 
 
@@ -53,7 +53,7 @@ def idx(a):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Return a home with a few images in the places where the guides have theirs."""
+    """Return a home directory with a few images where the guides expect them."""
     home = tmp_path_factory.mktemp("home")
     rng, labels = np.random.default_rng(0), np.arange(40, dtype=np.uint8) % 10
     (home / "mnist").mkdir()
@@ -69,7 +69,7 @@ def home(tmp_path_factory):
 
 
 @each_guide
-def test_interactive_sessions_give_what_they_show(page, home, monkeypatch):
+def test_interactive_sessions_print_what_they_show(page, home, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     session = "\n".join(text for language, text in blocks(page) if language == "pycon")
     examples = doctest.DocTestParser().get_doctest(session, {}, page.name, str(page), 0)
@@ -79,7 +79,7 @@ def test_interactive_sessions_give_what_they_show(page, home, monkeypatch):
     assert failed == 0
 
 
-def test_what_the_guide_does_in_pytorch_holds():
+def test_the_pytorch_examples_run():
     pytest.importorskip("torch", reason="PyTorch is not installed")
     page = ROOT / "docs" / "guides" / "frameworks.md"
     variables = {}
@@ -94,7 +94,7 @@ def test_command_lines_run(page, home, tmp_path):
     for language, text in blocks(page):
         for line in text.splitlines() if language == "sh" else ():
             if re.search(r"\bvenv\b|pip install|^python -m oracle bench$", line):
-                continue  # the set-up, and what takes minutes
+                continue  # set-up, or minutes long
             assert line.startswith("python -m "), line
 
             done = run(line.replace("-m timeit", "-m timeit -n 1 -r 1"), tmp_path, HOME=str(home))
@@ -108,17 +108,17 @@ def test_commands_print_what_the_page_shows(page, tmp_path):
         for command, printed in sessions(text) if language == "console" else ():
             done = run(command, tmp_path)
 
-            assert written_for_readers(done.stdout) == written_for_readers(printed)
+            assert normalised(done.stdout) == normalised(printed)
 
 
-def test_the_figures_of_speed_are_those_of_its_file():
+def test_the_figures_on_the_speed_page_come_from_its_file():
     shown = run("python -m oracle bench --show docs/guides/speed.json", ROOT).stdout
 
     assert shown.strip() in (text.strip() for language, text in blocks(ROOT / "docs" / "guides" / "speed.md"))
 
 
 def applied(language, text, copy):
-    """Make the change that a block of the walkthrough shows, if it is one: where, its first line says."""
+    """Apply the change in a block of the walkthrough, at the place given in its first line."""
     head, body = text.split("\n", 1)
     if language == "py":
         name, at = re.fullmatch(r"# (\S+), (.*)", head).groups()
@@ -145,14 +145,16 @@ def applied(language, text, copy):
     (copy / name).write_text(now)
 
 
-def test_the_walkthrough_happens_as_it_is_told(tmp_path):
+def test_the_walkthrough_runs_as_shown(tmp_path):
     copy, hidden = tmp_path / "copy", tmp_path / "hidden"
     for name in ("handgrad", "oracle", "tests", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "_static", "_build"))
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, copy)
     hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")  # its column is not shown
+    (hidden / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['torch'] = None\n"
+    )  # the page shows no column for it
     printed = []
 
     for language, text in blocks(WALKTHROUGH):
@@ -164,7 +166,7 @@ def test_the_walkthrough_happens_as_it_is_told(tmp_path):
             searched = [str(copy), *([str(hidden)] if "accuracy" in command else [])]
             done = run(command, copy, PYTHONPATH=os.pathsep.join(searched), HYPOTHESIS_PROFILE="dev")
             printed.append(done.stdout)
-            assert written_for_readers(done.stdout) == written_for_readers(expected), done.stdout + done.stderr
+            assert normalised(done.stdout) == normalised(expected), done.stdout + done.stderr
 
     wrong, right, digits_lost, digits_kept, green, tests = printed
     exact, ours = (float(re.search(rf"{who} says (\S+?),?\s", wrong)[1]) for who in ("exact arithmetic", "handgrad"))

@@ -1,4 +1,4 @@
-"""The page to play with: its numbers are handgrad's, its mistakes the catalogue's, its words the oracle's."""
+"""The playground: its numbers are handgrad's, its mistakes the catalogue's, its verdicts the oracle's."""
 
 import functools
 import html
@@ -31,7 +31,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
 )
-#: What the page may fetch: its own files, and nothing else.
+#: The page may fetch its own files, and nothing else.
 POLICY = "default-src 'none'; script-src file: 'unsafe-inline'; style-src file: 'unsafe-inline'"
 BEFORE = """
 const report = { errors: [] };
@@ -51,7 +51,7 @@ addEventListener("load", () => {
 
 
 def opened(folder, examine="() => {}", more="", **given):
-    """Open the page's include in a bare page, and return what the script ``examine`` reports, and the console."""
+    """Open the playground in a bare page, and return the report of the script ``examine``, with the console output."""
     shutil.copytree(STATIC, folder / "_static" / "playground")
     data = "".join(f"const {name} = {json.dumps(value)};" for name, value in given.items())
     page = folder / "page.html"
@@ -71,13 +71,13 @@ def opened(folder, examine="() => {}", more="", **given):
 
 
 def drawn(rng):
-    """Draw a state: as the sliders can set it, with kinks and zeros; with extreme scores; or any numbers."""
+    """Draw a state: one that the sliders can set, with kinks and zeros; one with extreme scores; or any numbers."""
     kind = rng.choice(["sliders", "sliders", "extreme", "any"])
     shapes = {"X": (2, 3), "W1": (3, 4), "b1": (4,), "W2": (4, 3), "b2": (3,)}
     if kind == "any":
         scale = rng.choice([1e-3, 1.0, 3.0])
         state = {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
-    else:  # quarters: exact up to the scores, so a kink is one in both languages
+    else:  # quarters: exact up to the scores, so that both languages see the same kinks
         most = 48 if kind == "extreme" else rng.choice([2, 4, 12])
         state = {name: rng.integers(-most, most + 1, shape) / 4 for name, shape in shapes.items()}
         for name in state:
@@ -86,7 +86,7 @@ def drawn(rng):
     return {**{name: a.tolist() for name, a in state.items()}, "reg": float(reg), "y": rng.integers(0, 3, 2).tolist()}
 
 
-SEED = secrets.randbelow(2**32)  # in the messages, to repeat what failed
+SEED = secrets.randbelow(2**32)  # printed in messages, to reproduce a failure
 STATES = [drawn(rng) for rng in map(np.random.default_rng, (0, SEED)) for _ in range(500)]
 
 
@@ -103,7 +103,7 @@ MODERATE = [i for i, p in enumerate(PROBLEMS) if np.max(np.abs(p.scores)) < 6][:
 
 
 def by_handgrad(p):
-    """Return every quantity of the page, by handgrad's rules and its two-layer network."""
+    """Return every quantity of the page, from handgrad's rules and its two-layer network."""
     W1, b1, W2, b2 = p.params.values()
     z1, _ = affine(p.X, W1, b1)
     h, relu_backward = relu(z1)
@@ -120,12 +120,12 @@ def by_handgrad(p):
 
 
 def sizes(p, q):
-    """Return how large the terms are that each entry is the sum of: what its rounding is relative to."""
+    """Return the sum of the absolute terms of each entry, to which its rounding is relative."""
     W1, b1, W2, b2 = map(np.abs, p.params.values())
     X, ds, on = np.abs(p.X), np.abs(q["ds"]), q["z1"] > 0
     z1 = X @ W1 + b1
     s = z1 * on @ W2 + b2
-    dz1 = ds @ W2.T  # where a unit is off as well: a mistake lets it through
+    dz1 = ds @ W2.T  # also where a unit is off, since a mistake may let it through
     of = {"XW1": z1, "z1": z1, "h": z1, "hW2": s, "s": s, "dh": dz1, "dz1": dz1, "dX": dz1 @ W1.T}
     of |= {"dW1": X.T @ dz1 + p.reg * W1, "db1": dz1.sum(0), "dW2": (z1 * on).T @ ds + p.reg * W2, "db2": ds.sum(0)}
     return {name: of.get(name, np.abs(value)) for name, value in q.items()}
@@ -215,7 +215,7 @@ def report(tmp_path_factory):
     return opened(folder, EXAMINE, STATES=STATES, NAMES=ON_THE_PAGE, MODERATE=MODERATE)
 
 
-def test_page_loads_with_no_error_and_fetches_its_own_files_alone(report):
+def test_page_loads_without_errors_and_fetches_only_its_own_files(report):
     assert report["errors"] == []
     assert report["console"] == []
     assert sorted(Path(url).name for url in report["fetched"]) == sorted(
@@ -225,18 +225,18 @@ def test_page_loads_with_no_error_and_fetches_its_own_files_alone(report):
 
 
 @needs_chromium
-def test_request_to_elsewhere_would_be_seen(tmp_path):
+def test_request_to_another_host_would_be_noticed(tmp_path):
     report = opened(tmp_path, more='<img src="https://example.org/x.png" alt="">')
 
     assert any("https://example.org" in error for error in report["errors"])
     assert report["console"]
 
 
-def test_site_includes_the_very_page_that_is_tested():
+def test_site_includes_the_page_under_test():
     assert "```{raw} html\n:file: _static/playground/playground.html\n```" in (DOCS / "playground.md").read_text()
 
 
-def test_numbers_are_handgrads(report):
+def test_numbers_equal_handgrads(report):
     assert len(STATES) == 1000
     for state, p, given in zip(STATES, PROBLEMS, report["numbers"]):
         expected = by_handgrad(p)
@@ -254,7 +254,7 @@ def test_gradients_of_a_sure_label_keep_their_digits(report):
     assert all(d < 0 for d in sure)  # p − 1 would be 0
 
 
-def test_states_have_kinks_extremes_and_zeros():
+def test_states_include_kinks_extremes_and_zeros():
     z1 = [p.X @ p.params["W1"] + p.params["b1"] for p in PROBLEMS]
 
     assert sum(np.any(z == 0) for z in z1) > 100
@@ -266,7 +266,7 @@ def test_states_have_kinks_extremes_and_zeros():
 # ---------------------------------------------------------------------------------------------------------- mistakes
 
 
-def test_mistakes_are_those_of_the_catalogue(report):
+def test_mistakes_come_from_the_catalogue(report):
     verdicts = _committed_verdicts()
 
     assert list(verdicts) == list(playground.PLANTED)
@@ -275,7 +275,7 @@ def test_mistakes_are_those_of_the_catalogue(report):
 
 
 @pytest.mark.parametrize("name", playground.PLANTED)
-def test_wrong_entries_are_those_of_the_mistake_in_python(report, name):
+def test_wrong_entries_are_the_same_as_in_python(report, name):
     for i, told in zip(MODERATE, report["mistakes"]):
         right, terms = _right(i)
         q = Quantities(PROBLEMS[i], playground.PLANTED[name].formulas).answer
@@ -295,7 +295,7 @@ def _right(i):
 
 
 @pytest.mark.parametrize("name", playground.PLANTED)
-def test_mistake_hides_just_where_the_page_says_so(report, name):
+def test_mistake_is_hidden_exactly_where_the_page_says_so(report, name):
     for i, told in zip(MODERATE, report["mistakes"]):
         if told[name]["hides"]:
             assert told[name]["wrong"] == [], (SEED, told[name]["why"], STATES[i])
@@ -306,13 +306,13 @@ def test_mistake_hides_just_where_the_page_says_so(report, name):
     assert sum(not h["hides"] for h in hidden) <= 10  # by chance
 
 
-def test_every_mistake_shows_somewhere_but_for_the_one_that_cannot(report):
+def test_every_mistake_shows_somewhere_except_the_one_that_cannot(report):
     shows = {name for told in report["mistakes"] for name, m in told.items() if m["wrong"]}
 
     assert set(playground.PLANTED) - shows == {"transpose missing where H = C"}
 
 
-def test_verdicts_are_the_oracles():
+def test_verdicts_equal_the_oracles():
     committed = _committed_verdicts()
 
     for name in playground.PLANTED:
@@ -327,7 +327,7 @@ def _committed_verdicts():
 # ----------------------------------------------------------------------------------------------------------- the page
 
 
-def test_formulas_filled_in_give_the_numbers(report):
+def test_filled_in_formulas_evaluate_to_the_numbers(report):
     assert len(report["filled"]) > 1000
     for label, text, value in report["filled"]:
         assert math.isclose(_worked_out(text), value, rel_tol=1e-9, abs_tol=1e-13), (label, text, value)
@@ -339,7 +339,7 @@ def _worked_out(text):
     return eval(text, {"exp": math.exp, "log": math.log, "max": max})
 
 
-def test_moving_a_slider_changes_the_numbers_to_handgrads(report):
+def test_after_moving_a_slider_numbers_equal_handgrads(report):
     moved = report["moved"]
 
     assert len(moved) == 13
@@ -377,7 +377,7 @@ def test_chosen_entry_is_explained(report):
     assert re.fullmatch(r" = 0\.5·\(−0\.\d+\) \+ 2·0\.\d+ \+ 0\.1·\(−0\.75\)", start["lines"][1])
 
 
-def test_arrow_keys_move_within_an_array_and_the_tabulator_between(report):
+def test_arrow_keys_move_within_an_array_and_tab_between_arrays(report):
     assert report["arrow"]["chosen"].startswith("W2[1,1] is ")
     assert report["arrow"]["tabulator"] == 13
 
@@ -385,18 +385,18 @@ def test_arrow_keys_move_within_an_array_and_the_tabulator_between(report):
 def test_planted_mistake_shows_on_the_page(report):
     said = report["planted"]
 
-    assert said["verdict"] == "Seen: 31 of 32 numbers are wrong."
+    assert said["verdict"] == "Detected: 31 of 32 numbers are wrong."
     assert [row[:3] for row in said["wrong"]] == ["dW1", "db1", "dW2", "db2"]
     assert "cause: mean-twice: The mean over the batch is taken twice" in said["oracle"]
     assert "planted" in "".join(said["lines"])
     assert sum(", wrong" in entry for entry in said["entries"]) > 31
 
 
-def test_mistake_that_cannot_be_seen_is_said_to_be(report):
+def test_undetectable_mistake_is_explained(report):
     said = report["hidden"]
 
-    assert said["verdict"].startswith("Not seen in this state, since reg is 0")
+    assert said["verdict"].startswith("Not detectable in this state, because reg is 0")
     assert "cause: l2-missing" in said["oracle"]
     assert said["wrong"] == []
-    assert report["none"]["verdict"].startswith("Nothing is planted")
+    assert report["none"]["verdict"].startswith("No mistake is planted")
     assert report["none"]["oracle"] == ""

@@ -1,4 +1,4 @@
-"""The site's plots: drawn without a warning, in no colours but the stylesheet's, and said in words as well."""
+"""The site's plots: drawn without warnings, only in the stylesheet's colours, and described in words."""
 
 import re
 import sys
@@ -24,15 +24,17 @@ ON_PAGES = [
 
 
 @pytest.mark.parametrize("arguments", sorted({arguments for _, arguments, _ in ON_PAGES}))
-def test_each_plot_is_well_formed_and_of_the_stylesheets_colours(arguments):
+def test_each_plot_is_well_formed_and_uses_the_stylesheets_colours(arguments):
     panels = _plots.svg(*arguments.split())
 
     ids = [element.get("id") for panel in panels for element in ElementTree.fromstring(panel).iter()]
     named = [i for i in ids if i]
     assert len(panels) >= 2
-    assert len(named) == len(set(named)), "an identifier stands in two panels"
+    assert len(named) == len(set(named)), "two panels share an identifier"
     for panel in panels:
-        assert not re.search(r"(fill|stroke|color)[:=]\W*(#|rgb)", panel), "a colour that is the same in light and dark"
+        assert not re.search(r"(fill|stroke|color)[:=]\W*(#|rgb)", panel), (
+            "a colour that does not change with the theme"
+        )
         assert "font-family" not in panel
         assert "<text" in panel
 
@@ -49,7 +51,7 @@ def test_no_two_plots_of_a_page_share_an_identifier():
 
 
 @pytest.mark.parametrize(("page", "arguments", "options"), ON_PAGES)
-def test_each_plot_is_said_in_words(page, arguments, options):
+def test_each_plot_is_described_in_words(page, arguments, options):
     assert re.match(r":alt: \S.{40,}\.\n", options), (page.name, arguments)
 
 

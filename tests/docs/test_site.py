@@ -1,4 +1,4 @@
-"""The site is built as CONTRIBUTING says; its links lead somewhere, and it asks nobody outside for anything."""
+"""The site builds with the command in CONTRIBUTING; its links work, and it fetches nothing from other hosts."""
 
 import importlib.metadata
 import os
@@ -80,14 +80,14 @@ def pages(site):
     return {file: Page(file) for file in site.rglob("*.html") if "_static" not in file.parts}
 
 
-def test_the_command_is_the_one_that_contributing_gives():
+def test_contributing_gives_the_same_command():
     text = (DOCS.parent / "CONTRIBUTING.md").read_text()
 
     assert f"python {COMMAND} docs docs/_build/html" in text
     assert f"python {COMMAND} -D language=zh_CN docs docs/_build/html/zh" in text
 
 
-def test_the_chinese_edition_stands_beside_the_english_one(pages, site):
+def test_the_english_and_chinese_editions_link_to_each_other(pages, site):
     for page, language, title, other in [
         (
             pages[site / "derivations" / "two_layer.html"],
@@ -113,7 +113,7 @@ def test_every_page_is_built(pages, site):
     assert sources <= {file.relative_to(site) for file in pages}
 
 
-def test_every_link_leads_to_a_page_and_an_anchor_that_are_there(pages):
+def test_every_link_leads_to_an_existing_page_and_anchor(pages):
     dead = []
     for page in pages.values():
         for link in page.links:
@@ -143,7 +143,7 @@ def style_urls(html):
     return {url for style in re.findall(r"<style.*?</style>", html, re.DOTALL) for url in urls(style)}
 
 
-def test_formulas_are_set_while_the_site_is_built_and_without_error(pages):
+def test_formulas_are_rendered_at_build_time_without_errors(pages):
     for page in pages.values():
         assert 'class="katex-error"' not in page.text, page.file
         assert "katex.min.js" not in page.text, page.file
@@ -151,13 +151,13 @@ def test_formulas_are_set_while_the_site_is_built_and_without_error(pages):
     assert two_layer.text.count('class="katex"') > 20
 
 
-def test_the_styles_of_the_formulas_are_of_the_version_that_sets_them():
+def test_the_katex_styles_have_the_version_of_its_script():
     katex = pytest.importorskip("sphinxcontrib.katex")
 
     assert f'content:"{katex.katex_version}"' in (DOCS / "_static" / "katex" / "katex.min.css").read_text()
 
 
-def test_graphs_are_pictures_with_words_for_who_cannot_see_them(pages):
+def test_graphs_are_images_with_a_text_alternative(pages):
     graphs = [svg for page in pages.values() for svg in re.findall(r'<div class="graphviz">([^>]*)>', page.text)]
 
     assert len(graphs) > 40
@@ -190,18 +190,18 @@ def test_docstrings_refer_to_equations_by_number(pages):
     )
 
 
-def test_pages_that_docstrings_name_are_there():
+def test_pages_named_in_docstrings_exist():
     sources = [file for package in ("handgrad", "oracle") for file in (DOCS.parent / package).rglob("*.py")]
     named = {page for file in sources for page in re.findall(r"``docs/([\w/]+\.md)``", file.read_text())}
 
     assert {page for page in named if not (DOCS / page).exists()} == set()
 
 
-def test_what_is_wrong_on_a_page_fails_the_build(tmp_path):
+def test_errors_on_a_page_fail_the_build(tmp_path):
     (tmp_path / "index.md").write_text(
         r"""# Wrong
 
-A command that is none: $\frob$.
+An unknown command: $\frob$.
 
 $$
 \frac{1

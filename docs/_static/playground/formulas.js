@@ -1,4 +1,4 @@
-// Each quantity as the page writes it, one entry at a time, and the same with its numbers filled in.
+// The formula of one entry of each quantity, as the page writes it, and the same with numbers filled in.
 // A lower-case letter is an index, y the label of row n, Σn{…} a sum over n; [c = y] is 1 where that holds, else 0.
 "use strict";
 
@@ -43,7 +43,7 @@
 
   function entry(q, name, index) {
     if (["dJ", "dL", "dR"].includes(name)) return 1;
-    const kept = { dXW1: "dz1", dhW2: "ds" }[name] ?? name; // a sum hands back what it is handed
+    const kept = { dXW1: "dz1", dhW2: "ds" }[name] ?? name; // a sum passes its gradient on unchanged
     return index.reduce((part, i) => part[i], q[kept]);
   }
 
@@ -52,7 +52,7 @@
     return withIndices(q, written, Object.fromEntries([...indicesOf(name)].map((letter, i) => [letter, index[i]])));
   }
 
-  // … its sums written out: h[0,1]·ds[0,0] + h[1,1]·ds[1,0] + reg·W2[1,0].
+  // … the same with its sums written out: h[0,1]·ds[0,0] + h[1,1]·ds[1,0] + reg·W2[1,0].
   function writtenOut(q, name, index, written) {
     return forEntry(q, name, index, written).replace(/Σ([a-z]){(.*?)}/g, (_, letter, term) => {
       const terms = Array.from({ length: SIZES[letter] }, (_, i) => withIndices(q, term, { [letter]: i }));
@@ -60,7 +60,7 @@
     });
   }
 
-  // … and its names replaced by their numbers.
+  // … and with its names replaced by numbers.
   function filledIn(q, name, index, written, number = shortened) {
     const shown = (x) => (x < 0 ? `(${number(x)})` : number(x));
     return writtenOut(q, name, index, written)
@@ -70,7 +70,7 @@
       .replace(/(^|[([]|, )\((−[\d.e−]+)\)/g, "$1$2"); // −1·2 + 3·(−4)
   }
 
-  // Which entries it is made of, as [name, index].
+  // Return the entries that it is computed from, as [name, index].
   function madeOf(q, name, index, written) {
     const found = writtenOut(q, name, index, written).matchAll(/(\w+)\[([\d,]+)\]/g);
     return [...found].map(([, of, at]) => [of, at.split(",").map(Number)]);

@@ -1,5 +1,5 @@
-// Mistakes from the catalogue (tests/mistakes/): the formulas that each replaces, how the page writes them, and in which
-// states they give the right numbers all the same. What the oracle says of each stands in verdicts.js: it wrote that.
+// Mistakes from the catalogue (tests/mistakes/): the formulas that each replaces, how the page writes them, and the
+// states in which they give correct numbers all the same. The oracle's verdict on each is in verdicts.js.
 "use strict";
 
 (() => {
@@ -9,11 +9,11 @@
   const alike = (A) => A[0].every((a, j) => a === A[1][j]);
   const zero = (A) => A.flat().every((a) => a === 0);
 
-  // Whether something holds for the right quantities q, and what follows.
+  // A condition on the correct quantities q, and the reason that hides the mistake where it holds.
   const SURE = [(q) => zero(q.ds), "every example is so sure of its label that ds has underflowed to 0."];
   const NO_REG = [(q) => q.reg === 0, "reg is 0: there is no penalty, so its gradient cannot be wrong."];
-  const NOTHING_ON = [(q) => zero(q.h), "no hidden unit is on: the mask stops everything, right or wrong."];
-  const NOTHING_COMES = [(q) => zero(q.dh), "dh is 0: nothing comes back to the hidden units."];
+  const NOTHING_ON = [(q) => zero(q.h), "no hidden unit is on: the mask stops every gradient, correct or not."];
+  const NOTHING_COMES = [(q) => zero(q.dh), "dh is 0: no gradient reaches the hidden units."];
 
   handgrad.MISTAKES = {
     "sum over the batch and not the mean": {
@@ -51,7 +51,7 @@
         [(q) => q.y[0] === q.y[1], "both examples have the same label."],
         [
           (q) => alike(q.h) && (alike(q.X) || alike(q.dz1)),
-          "both examples look the same to the network: it makes no difference whose label is whose.",
+          "both examples look the same to the network: swapping their labels makes no difference.",
         ],
       ],
     },
@@ -102,7 +102,7 @@
         NOTHING_COMES,
         [
           (q) => all((h, dh) => h === 0 || h === 1 || dh === 0, q.h, q.dh),
-          "every unit that is on has h = 1 exactly, as its derivative is.",
+          "every unit that is on has h = 1, which equals its derivative.",
         ],
       ],
     },
@@ -114,7 +114,7 @@
         SURE,
         [
           (q) => all((W2, dW2) => Math.abs(0.01 * dW2) <= 1e-13 * Math.abs(W2), q.W2, q.dW2),
-          "dW2 is 0, or nearly: after the step W2 is what it was before.",
+          "dW2 is 0, or nearly: the step leaves W2 unchanged.",
         ],
       ],
     },
@@ -122,7 +122,7 @@
       formulas: {},
       written: {},
       hides: [
-        [() => true, "H = 4 and C = 3: without the transpose the shapes do not fit, so nobody can forget it. Only where H = C does W2 stand in for W2ᵀ unnoticed; the oracle therefore draws equal sizes as well."],
+        [() => true, "H = 4 and C = 3: without the transpose the shapes do not fit, so you cannot forget it. Only where H = C can W2 replace W2ᵀ unnoticed; so the oracle also draws equal sizes."],
       ],
     },
     "penalty gradient of W1 missing": {
@@ -149,14 +149,14 @@
         db2: (q) => plusMultiple([right.db2(q)], q.reg, [q.b2])[0],
       },
       written: { db1: "Σn{dz1[n,j]} + reg·b1[j]", db2: "Σn{ds[n,c]} + reg·b2[c]" },
-      hides: [NO_REG, [(q) => zero([q.b1, q.b2]), "all biases are 0, and so is what is added."]],
+      hides: [NO_REG, [(q) => zero([q.b1, q.b2]), "all biases are 0, and so is the added term."]],
     },
   };
 
-  // What the check compares: the loss and the gradients, those that a program returns. Everything else is on the way.
+  // The check compares what a program returns, the loss and the gradients; everything else is an intermediate.
   handgrad.RETURNED = ["J", "dW1", "db1", "dW2", "db2"];
 
-  // The terms of each sum in absolute value: the rounding of the sum is relative to that.
+  // The sum of the absolute values of each sum's terms, to which its rounding is relative.
   const abs = (A) => each(Math.abs, A);
   const TERMS = {
     ds: (q) => abs(right.ds(q)),
@@ -167,7 +167,7 @@
     dX: (q) => product(q.dz1, columns(abs(q.W1))),
   };
 
-  // Return the entries of a quantity that differ by more than rounding: [index, returned, right].
+  // Return the entries of a quantity that differ by more than rounding: [index, returned, correct].
   handgrad.wrongEntries = (given, right, name) => {
     const terms = handgrad.evaluate(right.state, TERMS);
     const at = (q, index) => handgrad.entry(q, name, index);
@@ -177,10 +177,10 @@
       .filter(([index, a, b]) => Math.abs(a - b) > 1e-9 * Math.abs(at(terms, index)));
   };
 
-  // Say why a mistake does not show in the state that the right quantities belong to.
+  // Return the reason why a mistake does not show in the state of the correct quantities.
   handgrad.whyHidden = (mistake, right) => {
     const found = mistake.hides.find(([holds]) => holds(right));
-    return found ? found[1] : "the wrong terms happen to cancel, or drown in the others' rounding.";
+    return found ? found[1] : "the wrong terms happen to cancel, or are lost in the rounding of the others.";
   };
 
   const oneHot = (q) => q.p.map((row, n) => row.map((_, c) => Number(c === q.y[n])));

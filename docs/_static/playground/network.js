@@ -14,7 +14,7 @@ globalThis.handgrad = (() => {
   const squares = (W) => sum(W.flat().map((w) => w * w));
   const isLabel = (q, n, c) => c === q.y[n];
 
-  // Each quantity of a pass, from the others: q has X, y, W1, b1, W2, b2, reg, and N.
+  // The formula of each quantity of a pass, in terms of the others: q has X, y, W1, b1, W2, b2, reg, and N.
   const FORMULAS = {
     // forward
     XW1: (q) => product(q.X, q.W1), // (N, H)
@@ -48,7 +48,7 @@ globalThis.handgrad = (() => {
     dX: (q) => product(q.dz1, columns(q.W1)), // (N, D)
   };
 
-  // The quantities of one pass, each worked out by its formula when it is first asked for, and kept.
+  // The quantities of one pass, each computed on first use and then kept.
   function evaluate(state, replaced = {}) {
     const q = { ...state, state, N: state.X.length };
     for (const [name, formula] of Object.entries({ ...FORMULAS, ...replaced })) {

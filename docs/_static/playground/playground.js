@@ -60,8 +60,8 @@
   let planted = "";
   const nodes = {}; // name: element
   const cells = {}; // "W1[0,1]": { button, value, gradient }
-  const sliders = []; // each with its number, and how to read it off the state
-  let ofChosen = null; // one more slider, of the chosen entry
+  const sliders = []; // each with its number, and a function that reads it from the state
+  let ofChosen = null; // the slider of the chosen entry
 
   const nameOf = (name, index) => (index.length ? `${name}[${index}]` : name);
   const gradientOf = (name) => (`d${name}` in WRITTEN ? `d${name}` : null);
@@ -72,7 +72,7 @@
     return made;
   }
 
-  // ------------------------------------------------------------------------------------------------ what is made once
+  // ------------------------------------------------------------------------------------------------ built once
 
   function makeSlider(label, get, set, { min = -3, max = 3, step = 0.25 } = {}) {
     const slider = element("input", { type: "range", min, max, step });
@@ -148,7 +148,7 @@
     for (const index of entriesOf(name)) {
       const value = element("span", { className: "pg-forward" });
       const gradient = element("span", { className: "pg-backward" });
-      const spoken = [0, 1, 2].map(() => element("span", { className: "pg-spoken" })); // what a screen reader adds
+      const spoken = [0, 1, 2].map(() => element("span", { className: "pg-spoken" })); // text for screen readers only
       const button = element("button", { type: "button" }, spoken[0], value, spoken[1], gradient, spoken[2]);
       button.addEventListener("click", () => {
         chosen = [name, index];
@@ -160,7 +160,7 @@
     return grid;
   }
 
-  // The arrow keys go from entry to entry within a node, the tabulator from node to node.
+  // Arrow keys move between the entries of a node, the Tab key between nodes.
   function moveWithin(node, event) {
     const buttons = [...node.querySelectorAll("button")];
     const columns = Number(event.target.parentElement.style.getPropertyValue("--columns"));
@@ -198,7 +198,7 @@
 
   function pathBetween(a, b, head, width, shift) {
     if (head === "R") {
-      const rail = width - 9 - shift; // past what stands in between
+      const rail = width - 9 - shift; // past the nodes in between
       return `M${a.right + 1},${a.top + 20 + shift} H${rail} V${b.top + 20 - shift} H${b.right + 2}`;
     }
     const from = (a.left > b.right ? a.left + 0.3 * a.width : a.left + 0.4 * Math.min(a.width, b.width)) + shift;
@@ -207,7 +207,7 @@
     return `M${from},${a.bottom + 1} C${from},${half} ${to},${half} ${to},${b.top - 1}`;
   }
 
-  // ------------------------------------------------------------------------------------------- what changes with state
+  // ------------------------------------------------------------------------------------------- redrawn on every change
 
   function show() {
     const right = evaluate(state);
@@ -250,7 +250,7 @@
     }
   }
 
-  // Six characters, or seven.
+  // Format a number in six or seven characters.
   function short(x) {
     const size = Math.abs(x);
     const fits = size === 0 || (size >= 5e-4 && size < 1000);
@@ -272,7 +272,7 @@
     $("gradient").replaceChildren(...explained(`d${name}`));
   }
 
-  // Return the lines that lead from the formula to the number.
+  // Return the lines from the formula to the number.
   function explain(quantity, index, q, right, mistake, wrong) {
     const isPlanted = quantity in mistake.written;
     const written = isPlanted ? mistake.written[quantity] : WRITTEN[quantity];
@@ -284,7 +284,7 @@
     const lines = texts.map((text, i) => typeset("div", `${i ? "" : nameOf(quantity, index)} = ${text}`));
     if (isPlanted) lines[0].append(element("span", { className: "pg-badge" }, "planted"));
     if (wrong.has(nameOf(quantity, index))) {
-      const text = `wrong: right is ${shortened(entry(right, quantity, index))}`;
+      const text = `wrong: should be ${shortened(entry(right, quantity, index))}`;
       lines.push(element("div", {}, element("span", { className: "pg-wrong" }, text)));
     }
     const note = !isPlanted && NOTES[quantity]?.(q, index);
@@ -300,11 +300,11 @@
 
   const NOTES = {
     p: () => "Computed from s minus its row’s maximum, so that no exponential overflows.",
-    ds: (q, [n, c]) => c === q.y[n] && "For the label computed as minus the sum of the others’ p: p − 1 loses its digits as p nears 1.",
-    dXW1: () => "A sum hands on what it is handed.",
-    dhW2: () => "A sum hands on what it is handed.",
-    z1: (q, [n, j]) => q.z1[n][j] === 0 && "Exactly 0: a kink. Its slope is taken to be 0, by convention.",
-    dX: () => "Nobody needs it to train; loss_and_grad gives it with input_grad=True.",
+    ds: (q, [n, c]) => c === q.y[n] && "For the label, computed as minus the sum of the other p: p − 1 loses digits as p approaches 1.",
+    dXW1: () => "A sum passes its gradient on unchanged.",
+    dhW2: () => "A sum passes its gradient on unchanged.",
+    z1: (q, [n, j]) => q.z1[n][j] === 0 && "Exactly 0: a kink, where the slope is 0 by convention.",
+    dX: () => "Training does not need it; loss_and_grad(…, input_grad=True) returns it.",
   };
 
   // Σn{…} is a sum over n, with its index below.
@@ -331,10 +331,10 @@
       ...found.filter(([, wrong]) => wrong.length).map(([name, wrong, all]) => wrongRow(name, wrong, all)),
     );
     $("verdict").textContent = !planted
-      ? `Nothing is planted: J and all ${of - 1} entries of the gradients are right.`
+      ? `No mistake is planted: J and all ${of - 1} gradient entries are correct.`
       : count
-        ? `Seen: ${count} of ${of} numbers are wrong.`
-        : `Not seen in this state, since ${handgrad.whyHidden(mistake, right)}`;
+        ? `Detected: ${count} of ${of} numbers are wrong.`
+        : `Not detectable in this state, because ${handgrad.whyHidden(mistake, right)}`;
     $("verdict").className = planted ? (count ? "pg-seen" : "pg-unseen") : "pg-right";
     $("planted").replaceChildren(
       ...Object.entries(mistake.written).map(([name, written]) =>
@@ -342,7 +342,7 @@
           "div",
           {},
           typeset("span", `${nameOf(name, [...indicesOf(name)])} = ${written}`),
-          written === WRITTEN[name] ? "" : typeset("span", ` in the place of ${WRITTEN[name]}`),
+          written === WRITTEN[name] ? "" : typeset("span", ` instead of ${WRITTEN[name]}`),
         ),
       ),
     );
@@ -359,16 +359,16 @@
       element(
         "td",
         {},
-        `${nameOf(name, index)} is ${shortened(given)}, right is ${shortened(expected)}: ` +
+        `${nameOf(name, index)} is ${shortened(given)}, should be ${shortened(expected)}: ` +
           `off by ${shortened(Math.abs(given - expected), 2)}`,
       ),
     );
   }
 
   function wordsOfTheOracle({ lines, seen }, count) {
-    const link = seen ? [" ", element("a", { href: seen, textContent: "Somebody made it here." })] : [];
+    const link = seen ? [" ", element("a", { href: seen, textContent: "A case in public." })] : [];
     return [
-      element("p", { className: "pg-note" }, `oracle.check ${count ? "says" : "does see it"}, on problems that it makes up:`),
+      element("p", { className: "pg-note" }, `oracle.check ${count ? "reports" : "detects it"} on problems of its own:`),
       element("blockquote", {}, ...lines.map((line) => element("p", {}, line)), element("p", {}, ...link)),
     ];
   }
