@@ -1,4 +1,4 @@
-"""The command line: ``python -m handgrad train``, and the other commands in ``handgrad.commands``."""
+"""The command line, ``python -m handgrad``: each command is a module of ``handgrad.commands``."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 1 (diverged), 2 (bad usage or data) or 130 (Ctrl-C)."""
-    parser = _Parser(prog="python -m handgrad", description="Backpropagation derived by hand, in NumPy.")
+    parser = _Parser(prog="python -m handgrad", description="Hand-derived backpropagation in NumPy.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (train, draw):
         command.add(commands)
@@ -32,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"handgrad: error: {error}", file=sys.stderr)
         return 2
     except TrainingDiverged as error:
-        print(f"handgrad: error: {error}{_where(args)}; a lower --learning-rate may help", file=sys.stderr)
+        print(f"handgrad: error: {error}{_saved(args)}; a lower --learning-rate may help", file=sys.stderr)
         return 1
     except TrainingInterrupted as error:
-        print(f"handgrad: {error}{_where(args) or '; nothing was saved, as there is no --checkpoint'}", file=sys.stderr)
+        print(f"handgrad: {error}{_saved(args) or '; nothing was saved, as --checkpoint is missing'}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print("handgrad: interrupted", file=sys.stderr)
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _where(args: argparse.Namespace) -> str:
-    return f"; the run up to there is in {args.checkpoint}, to go on with --resume" if args.checkpoint else ""
+def _saved(args: argparse.Namespace) -> str:
+    return f"; the run so far is in {args.checkpoint}, continue it with --resume" if args.checkpoint else ""
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The commands of ``python -m handgrad``, one a module: its options, and what it prints."""
+"""The commands of ``python -m handgrad``, one per module."""

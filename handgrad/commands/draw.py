@@ -1,4 +1,4 @@
-"""``python -m handgrad draw``: a network's computational graph, with what flows forward and back."""
+"""``python -m handgrad draw``: a network's computational graph, with values and gradients."""
 
 import argparse
 from typing import Any
@@ -17,10 +17,10 @@ examples:
       values above the arrows, gradients below; as .svg, .png or .pdf this needs Graphviz
 
   python -m handgrad draw three_layer --no-values --no-gradients
-      the bare graph in Mermaid, which code hosts show in Markdown
+      only the graph, in Mermaid, which code hosts render in Markdown
 
   python -m handgrad draw mlp --sizes 4 10 10 10 10 10 10 3 --activation tanh --fold -o deep.svg
-      six layers that are alike, as one node
+      the repeated layers as a single node
 """
 
 #: How many hidden layers a network has, or for an mlp has if nothing else is said.
@@ -28,12 +28,12 @@ _HIDDEN = {"softmax_classifier": 0, "two_layer": 1, "three_layer": 2, "mlp": 3}
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser."""
     draw = commands.add_parser(
         "draw",
         help="draw a network's computational graph, with values and gradients",
-        description="Draw the computational graph of a network's loss, with the values that flow forward and the "
-        "gradients that flow back, for random examples and weights.",
+        description="Draw the computational graph of a network's loss, with values and gradients, for random examples "
+        "and weights.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,31 +42,31 @@ def add(commands: Any) -> None:
         "--sizes", type=int, nargs="+", metavar="SIZE", help="inputs, hidden units and classes (default: 4 10 … 3)"
     )
     draw.add_argument(
-        "--activation", choices=ACTIVATIONS, metavar="NAME", help=f"of an mlp: {', '.join(ACTIVATIONS)} (default: relu)"
+        "--activation", choices=ACTIVATIONS, metavar="NAME", help=f"for mlp: {', '.join(ACTIVATIONS)} (default: relu)"
     )
     for name, kind, default, meaning in [
         ("--batch", int, 5, "examples"),
         ("--reg", float, 0.1, "strength of the L2 penalty on the weights"),
-        ("--seed", int, 0, "of the examples and weights"),
+        ("--seed", int, 0, "for the examples and weights"),
     ]:
         draw.add_argument(
             name, type=kind, default=default, metavar=name[2].upper(), help=f"{meaning} (default: {default})"
         )
-    draw.add_argument("--no-values", action="store_true", help="leave out the values")
-    draw.add_argument("--no-gradients", action="store_true", help="leave out the gradients")
-    draw.add_argument("--fold", action="store_true", help="draw layers that are alike as one node")
+    draw.add_argument("--no-values", action="store_true", help="omit the values")
+    draw.add_argument("--no-gradients", action="store_true", help="omit the gradients")
+    draw.add_argument("--fold", action="store_true", help="draw repeated layers as a single node")
     draw.add_argument(
-        "-o", "--output", metavar="FILE", help="write the picture here: .svg, .png, .pdf, .dot, .gv, .mmd or .md"
+        "-o", "--output", metavar="FILE", help="write the drawing to FILE: .svg, .png, .pdf, .dot, .gv, .mmd or .md"
     )
     draw.add_argument(
-        "--format", choices=["mermaid", "dot"], help="what to print where there is no FILE (default: mermaid)"
+        "--format", choices=["mermaid", "dot"], help="language to print without --output (default: mermaid)"
     )
     draw.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> None:
     if args.output and args.format:
-        raise ValueError("--format expected without --output, whose suffix says what is written")
+        raise ValueError("--format cannot be combined with --output; the suffix sets the format")
     drawing = graph.draw(_loss(args), gradients=not args.no_gradients, values=not args.no_values, fold=args.fold)
     if args.output:
         drawing.save(args.output)
@@ -82,14 +82,14 @@ def _loss(args: argparse.Namespace) -> Any:
     if args.network == "mlp":
         hidden = max(len(sizes) - 2, 0)
     elif args.activation:
-        raise ValueError(f"--activation expected with mlp, given {args.network}, whose hidden units are ReLUs")
+        raise ValueError(f"--activation requires mlp, got {args.network}, whose hidden units are ReLUs")
     if len(sizes) != hidden + 2 or min(sizes) < 1:
-        expected = "at least two" if args.network == "mlp" else str(hidden + 2)
-        raise ValueError(f"--sizes of {args.network} expected {expected} positive numbers, given {sizes}")
+        count = "at least two" if args.network == "mlp" else hidden + 2
+        raise ValueError(f"--sizes of {args.network} must be {count} positive integers, got {sizes}")
     if args.batch < 1:
-        raise ValueError(f"--batch expected a positive number, given {args.batch}")
+        raise ValueError(f"--batch must be at least 1, got {args.batch}")
     if args.seed < 0:
-        raise ValueError(f"--seed expected 0 or more, given {args.seed}")
+        raise ValueError(f"--seed must be at least 0, got {args.seed}")
     rng = np.random.default_rng(args.seed)
     X = graph.Variable(rng.standard_normal((args.batch, sizes[0])), "X")
     y = rng.integers(0, sizes[-1], args.batch)

@@ -15,10 +15,10 @@ def accumulate(
     reg: float = 0.0,
     **options: Any,
 ) -> tuple[Array, dict[str, Array]]:
-    """Return the objective J and its gradient over all batches, in the memory of one.
+    """Return the objective J and its gradient over all batches, in the memory that one of them takes.
 
-    J is a mean over examples plus a penalty, so with n examples in a batch and N in all it is Σ n/N · J(batch): batches
-    need not be of one size, and the penalty counts once.
+    J is a mean over examples plus a penalty. So with n examples in a batch and N in total it is Σ n/N · J(batch):
+    batches may differ in size, and the penalty counts once.
 
     Parameters
     ----------
@@ -26,11 +26,11 @@ def accumulate(
         ``loss, grads = loss_and_grad(params, X, y, reg, **options)``, such as ``two_layer.loss_and_grad``.
     params : dict of arrays
     batches : iterable of pairs (X, y)
-        Taken one after the other, each let go before the next: a generator over memory-mapped files will do.
+        Each is released before the next is taken, so a generator over memory-mapped files will do.
     reg : float
         Strength of the L2 penalty.
     **options
-        Handed on, such as ``activation=``.
+        Passed on, such as ``activation=``.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def accumulate(
     Raises
     ------
     TypeError, ValueError
-        What ``loss_and_grad`` raises; if there is no batch.
+        Whatever ``loss_and_grad`` raises; if there is no batch.
 
     Examples
     --------
@@ -64,12 +64,11 @@ def accumulate(
         loss, grads = loss_and_grad(params, X, y, reg, **options)
         N, J = N + n, J + n * loss
         for name, g in grads.items():
-            g = n * g
             if name in total:
-                total[name] += g
+                total[name] += n * g
             else:
-                total[name] = g
-        del X, y, grads, g  # before the next batch is made
+                total[name] = n * g
+        del X, y, grads, g  # before the next batch is created
     if N == 0:
-        raise ValueError("accumulate expected at least one batch of (X, y), given none")
+        raise ValueError("batches must hold at least one (X, y), got none")
     return J / N, {name: g / N for name, g in total.items()}

@@ -1,6 +1,6 @@
-"""Networks as objects, with the interface of the course CS231n; the work is done by the functions."""
+"""Networks as objects, with the interface of the course CS231n; the package's functions do the work."""
 
-from __future__ import annotations  # numpy.random takes longer to import than all of handgrad
+from __future__ import annotations  # numpy.random takes longer to import than handgrad
 
 import math
 from typing import Any
@@ -17,28 +17,24 @@ __all__ = ["TwoLayerNet"]
 
 
 class TwoLayerNet:
-    """The two-layer network of ``handgrad.two_layer``, which keeps its parameters in ``params``.
+    """The network of ``handgrad.two_layer``, with its parameters in the attribute ``params``.
 
     s = max(0, X W1 + b1) W2 + b2, trained on the mean cross-entropy of the softmax of s, plus ½ reg (‖W1‖² + ‖W2‖²).
+    Invalid arguments of its methods raise TypeError or ValueError, as those of the functions do.
 
     Parameters
     ----------
     input_size, hidden_size, output_size : int
         D, H and C, each at least 1.
     std : float
-        Standard deviation of the first weights; the first biases are zero.
+        Standard deviation of the initial weights; the initial biases are zero.
     rng : numpy.random.Generator
-        Draws the first weights and the order of the examples; by default a new one, different each time.
+        Draws the initial weights and the order of the examples; by default a new one, different each time.
 
     Attributes
     ----------
     params : dict
         W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size, ``std`` or ``rng`` is none of the above.
 
     Examples
     --------
@@ -77,17 +73,12 @@ class TwoLayerNet:
         X : (N, D) array of real numbers
         y : (N,) array of integers in [0, C), or None
         reg : float
-            Strength of the L2 penalty on the weights, 0 or more.
+            Strength of the L2 penalty on the weights, at least 0.
 
         Returns
         -------
         (N, C) array, or (loss, dict)
-            Without y the scores; with y what ``two_layer.loss_and_grad`` returns.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a shape, dtype, label or reg does not fit, or an entry is not finite.
+            The scores if y is None, else the result of ``two_layer.loss_and_grad``.
 
         Examples
         --------
@@ -114,45 +105,39 @@ class TwoLayerNet:
         batch_size: int = 200,
         verbose: bool = False,
     ) -> dict[str, list[float]]:
-        """Train from the present ``params`` on by stochastic gradient descent, and keep what comes of it.
+        """Train from the current ``params`` by stochastic gradient descent, and update them.
 
         Parameters
         ----------
         X, y : arrays, (N, D) real numbers and (N,) integers in [0, C)
-            Examples to learn from.
+            Training set.
         X_val, y_val : arrays, as X and y
-            Examples to measure the accuracy on.
+            Validation set.
         learning_rate : float
-            Of the first epoch, 0 or more.
+            Of the first epoch, at least 0.
         learning_rate_decay : float
-            What it is multiplied by after each epoch, in (0, 1].
+            Factor on the learning rate after each epoch, in (0, 1].
         reg : float
-            Strength of the L2 penalty on the weights, 0 or more.
+            Strength of the L2 penalty on the weights, at least 0.
         num_iters : int
-            Batches to take, 1 or more.
+            Number of batches, at least 1.
         batch_size : int
-            Examples a batch; all of them if there are fewer.
+            Examples per batch, at least 1; all of them if there are fewer.
         verbose : bool
-            Whether to tell how far it is, on stderr, once a second has passed.
+            True to report progress on stderr after the first second.
 
         Returns
         -------
         dict
-            ``"loss_history"``, one a batch; ``"train_acc_history"`` and ``"val_acc_history"``, in [0, 1], one after
-            each epoch and one at the end, should that fall within an epoch.
+            ``"loss_history"``, one per batch; ``"train_acc_history"`` and ``"val_acc_history"``, in [0, 1], one after
+            each epoch and one at the end, if that falls within an epoch.
 
         Raises
         ------
         TrainingDiverged, TrainingInterrupted
-            As ``handgrad.training.fit``; ``params`` are then the last whose loss was finite.
-        TypeError, ValueError
-            If an argument does not fit.
-
-        Examples
-        --------
-        See :class:`TwoLayerNet`.
+            As ``handgrad.fit``; ``params`` are then the last ones with a finite loss.
         """
-        per_epoch = max(1, math.ceil(len(X) / max(1, batch_size)))  # leaving it to fit to refuse zeros
+        per_epoch = max(1, math.ceil(len(X) / max(1, batch_size)))  # fit refuses a zero
         try:
             self.params, history = fit(
                 two_layer,
@@ -181,23 +166,5 @@ class TwoLayerNet:
         }
 
     def predict(self, X: Array) -> Array:
-        """Return the class with the highest score for each example, the first of equals.
-
-        Parameters
-        ----------
-        X : (N, D) array of real numbers
-
-        Returns
-        -------
-        (N,) array of integers in [0, C)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the shape or dtype does not fit, or an entry is not finite.
-
-        Examples
-        --------
-        See :class:`TwoLayerNet`.
-        """
+        """Return the class with the highest score for each row of X, an (N, D) array; the first one of equals."""
         return two_layer.predict(self.params, X)

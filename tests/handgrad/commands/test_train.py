@@ -122,7 +122,7 @@ def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--data", "mnist"], "--data mnist expected --path DIR"),
+        (["train", "--data", "mnist"], "--data mnist requires --path DIR"),
         (["train", "--data", "mnist", "--path", "/none/such"], "/none/such"),
         (["train", "--data", "cifar10", "--path", "/none/such"], "/none/such"),
         (["train", "--path", "x"], "the digits come with the package"),
@@ -139,10 +139,10 @@ def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
         (["train", "--decay", "2"], "rate must be in (0, 1], got 2.0"),
         (["train", "--reg", "-1"], "reg expected"),
         (["train", "--seed", "-1"], "expected non-negative integer"),
-        (["train", "--resume"], "--resume expected --checkpoint FILE"),
+        (["train", "--resume"], "--resume requires --checkpoint FILE"),
         (["train", "--resume", "--checkpoint", "/none/run.npz"], "/none/run.npz"),
         (["train", "--checkpoint", "/none/run.npz"], "/none/"),
-        (["train", "--save", "/none/params.npz"], "--save expected a file in a directory that can be written to"),
+        (["train", "--save", "/none/params.npz"], "--save must be in a writable directory, got /none/params.npz"),
     ],
 )
 def test_bad_usage_is_one_clear_line_and_status_2(arguments, message, capsys):
@@ -210,7 +210,7 @@ def test_a_checkpoint_is_not_overwritten_by_a_forgotten_resume(tmp_path, capsys)
     before = path.read_bytes()
 
     assert command.main([*SHORT, "--checkpoint", str(path)]) == 2
-    assert "run.npz is there already: go on from it with --resume, or delete it" in capsys.readouterr().err
+    assert "run.npz already exists: continue it with --resume, or delete it" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 

@@ -70,7 +70,7 @@ def test_memory_mapped_files_are_read_batch_by_batch(tmp_path):
 
 
 def test_no_batch_is_refused():
-    with pytest.raises(ValueError, match="accumulate expected at least one batch"):
+    with pytest.raises(ValueError, match="batches must hold at least one"):
         accumulate(two_layer.loss_and_grad, problem()[0], [])
 
 
