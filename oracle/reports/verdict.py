@@ -101,7 +101,7 @@ class Verdict:
             raise WrongGradient(f"\n{self}")
 
     def to_html(self, path: Any) -> None:
-        """Write the verdict as one self-contained page: see :func:`oracle.reports.write`."""
+        """Write the verdict as one self-contained page: see :func:`oracle.reports.html.write`."""
         from oracle.reports.html import write  # matplotlib takes a second to import
 
         write(self, path)
