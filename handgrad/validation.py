@@ -15,8 +15,8 @@ from handgrad.arrays.namespace import NUMPY, Array, arange, library, namespace, 
 
 # fmt: off
 __all__ = [
-    "NonFiniteError", "check_count", "check_finite", "check_inputs", "check_labels", "check_like", "check_reg",
-    "number_in",
+    "NonFiniteError", "check_count", "check_finite", "check_inputs", "check_keys", "check_labels", "check_like",
+    "check_reg", "number_in",
 ]
 # fmt: on
 
@@ -70,11 +70,7 @@ def check_inputs(
     """
     if input_grad:
         namespace(X)  # there is no gradient with respect to integers
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params expected a dict of {', '.join(names)}, given {type(params).__name__}")
-    if params.keys() != set(names):
-        given = ", ".join(map(str, params)) or "none"
-        raise ValueError(f"params expected the keys {', '.join(names)}, given {given}")
+    check_keys(params, names)
     arrays = [params[name] for name in names]
     xp = namespace(*arrays)
     dtype = arrays[0].dtype
@@ -97,6 +93,15 @@ def check_inputs(
     if X.shape[0] == 0:
         raise ValueError(f"X expected at least one example, given shape {X.shape}")
     return xp, X
+
+
+def check_keys(params: Mapping[str, Array], names: Sequence[str]) -> None:
+    """Raise unless ``params`` is a dict of exactly these names."""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params expected a dict of {', '.join(names)}, given {type(params).__name__}")
+    if params.keys() != set(names):
+        given = ", ".join(map(str, params)) or "none"
+        raise ValueError(f"params expected the keys {', '.join(names)}, given {given}")
 
 
 def check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:

@@ -1,6 +1,6 @@
-"""Where training starts from."""
+"""Initial parameters of a network."""
 
-from __future__ import annotations  # numpy.random takes longer to import than all of handgrad
+from __future__ import annotations  # numpy.random takes longer to import than handgrad
 
 import math
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ def init_params(
 ) -> dict[str, Array]:
     """Return the parameters of a network with these layer sizes: normal weights, zero biases.
 
-    The weights of a layer from D to H units have the standard deviation √(2/D) (He), which keeps the scale of what
-    flows through a ReLU; √(2/(D + H)) (Glorot), for a tanh; or the one that is given.
+    The weights of a layer from D to H units have the standard deviation √(2/D) (He), which preserves the scale of the
+    units after a ReLU; √(2/(D + H)) (Glorot), suited to tanh; or the one you give.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def init_params(
     Raises
     ------
     TypeError
-        If rng is not a Generator or dtype is not a floating one.
+        If rng is not a Generator or dtype is not floating.
     ValueError
-        If the sizes or the scheme are none of the above.
+        If sizes or scheme is none of the above.
 
     Examples
     --------
@@ -60,11 +60,11 @@ def init_params(
     training deep feedforward neural networks, AISTATS 2010.
     """
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng expected a numpy.random.Generator, given {type(rng).__name__}")
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
     if len(sizes) < 2 or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
-        raise ValueError(f"sizes expected two or more positive integers, given {list(sizes)}")
+        raise ValueError(f"sizes must be two or more positive integers, got {list(sizes)}")
     if np.dtype(dtype).kind != "f":
-        raise TypeError(f"dtype expected a floating one, given {np.dtype(dtype)}")
+        raise TypeError(f"dtype must be floating, got {np.dtype(dtype)}")
     params: dict[str, Array] = {}
     for i, (D, H) in enumerate(zip(sizes[:-1], sizes[1:]), start=1):
         params[f"W{i}"] = (rng.standard_normal((D, H)) * _std(scheme, D, H)).astype(dtype)
@@ -79,4 +79,4 @@ def _std(scheme: str | float, D: int, H: int) -> float:
         return math.sqrt(2 / (D + H))
     if isinstance(scheme, int | float) and not isinstance(scheme, bool) and 0 <= scheme < math.inf:
         return float(scheme)
-    raise ValueError(f"scheme expected 'he', 'glorot' or a standard deviation of 0 or more, given {scheme!r}")
+    raise ValueError(f"scheme must be 'he', 'glorot' or a standard deviation of 0 or more, got {scheme!r}")

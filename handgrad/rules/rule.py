@@ -1,10 +1,10 @@
 """What every rule has: its types, its formula, and the parts of a docstring that rules share."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from handgrad.arrays.namespace import Array
+from handgrad.docstrings import complete
 
 __all__ = ["ALL_NEEDED", "Cotangents", "Needs", "Pullback", "Rule", "entrywise", "formula"]
 
@@ -77,20 +77,13 @@ def formula(text: str, *, sections: str = "", source: str = "") -> Callable[[_F]
     def decorate(rule: _F) -> _F:
         decorated: Any = rule
         decorated.formula = text
-        if rule.__doc__:  # python -OO strips it
-            name = decorated.__name__
-            about, _, example = inspect.cleandoc(rule.__doc__).partition("\n>>> ")
-            summary, _, details = about.partition("\n\n")
-            imports = f">>> import numpy as np\n>>> from handgrad.rules import {name}\n>>> "
-            parts = [
-                summary,
-                f"The pullback is ``{text}``.",
-                details,
-                sections,
-                f"Examples\n--------\n{imports}{example}" if example else "",
-                f"References\n----------\n``docs/derivations/{name}.md``{f'; {source}' if source else ''}.",
-            ]
-            decorated.__doc__ = "\n\n".join(part.strip() for part in parts if part)
+        complete(
+            rule,
+            lead=f"The pullback is ``{text}``.",
+            sections=sections,
+            imports=f"handgrad.rules import {rule.__name__}",
+            references=f"``docs/derivations/{rule.__name__}.md``{source and f'; {source}'}.",
+        )
         return rule
 
     return decorate

@@ -1,4 +1,4 @@
-"""The multilayer perceptron of any depth: the recursion that the written-out networks are the first cases of.
+"""The multilayer perceptron of any depth: the recursion of which the written-out networks are the first cases.
 
 Derivation: ``docs/derivations/mlp.md``.
 """
@@ -8,14 +8,20 @@ from typing import Any
 
 from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array, namespace
-from handgrad.networks.perceptrons.layers import parameter_names, rules_of
+from handgrad.networks.perceptrons.arguments import (
+    Activation,
+    activation_rules,
+    check_problem,
+    documented,
+    parameter_names,
+)
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.affine import affine
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
 from handgrad.rules.penalties import l2_value
 from handgrad.rules.rule import Rule
-from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
+from handgrad.validation import check_finite, check_inputs
 
 # fmt: off
 __all__ = [
@@ -25,144 +31,62 @@ __all__ = [
 # fmt: on
 
 
-def scores(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Sequence[str | Rule] = "relu") -> Array:
+@documented()
+def scores(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
     """Return the scores: h₀ = X, then zᵢ = hᵢ₋₁ Wᵢ + bᵢ and hᵢ = f(zᵢ) layer by layer; the last z is the scores.
 
-    Parameters
-    ----------
-    params : dict
-        W1 (D, H1), b1 (H1,), W2 (H1, H2), … up to W, b of the last layer with C columns; all float32 or all float64.
-    X : (N, D) array of real numbers
-        One example a row, computed in the parameters' dtype.
-    activation : str, rule, or a sequence of them, one for each hidden layer
-        A name in ``handgrad.ACTIVATIONS`` or a function with ``h, backward = f(z)``.
-
-    Returns
-    -------
-    (N, C) array, the parameters' dtype
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key, shape, dtype or activation does not fit, the batch is empty, or an entry is not finite
-        (NonFiniteError).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, mlp
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme="glorot")
     >>> mlp.scores(params, np.ones((5, 4)), activation=["tanh", "gelu"]).shape
     (5, 3)
-
-    References
-    ----------
-    ``docs/derivations/mlp.md``.
     """
     xp, X = check_inputs(params, X, parameter_names(params))
-    s, _, witness = _forward(params, X, rules_of(activation, params))
+    s, _, witness = _forward(params, X, activation_rules(activation, params))
     check_finite(params, X, witness=witness + xp.sum(s))
     return s
 
 
+@documented()
 def loss(
-    params: Mapping[str, Array],
-    X: Array,
-    y: Array,
-    reg: float = 0.0,
-    *,
-    activation: str | Rule | Sequence[str | Rule] = "relu",
+    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> Array:
     """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖², with L the mean cross-entropy of the softmax.
 
-    Takes and raises what :func:`loss_and_grad` does.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, mlp
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme=0.0)
     >>> round(float(mlp.loss(params, np.ones((5, 4)), np.zeros(5, int))), 4)  # log 3: all classes alike
     1.0986
-
-    References
-    ----------
-    ``docs/derivations/mlp.md``.
     """
     names = parameter_names(params)
-    xp, _ = check_inputs(params, X, names)
-    check_labels(y, xp, X.shape[0], params[names[-1]].shape[0])
-    reg = check_reg(reg, params[names[-1]].dtype)
-
-    s = scores(params, X, activation=activation)  # (N, C)
-    J, _ = unchecked_softmax_cross_entropy(s, y)
+    _, _, reg = check_problem(params, X, y, reg, names)
+    J, _ = unchecked_softmax_cross_entropy(scores(params, X, activation=activation), y)
     for W in names[::2]:
         J = J + l2_value(params[W], reg)
     check_finite(params, X, loss=J)
     return J
 
 
+@documented()
 def loss_and_grad(
     params: Mapping[str, Array],
     X: Array,
     y: Array,
     reg: float = 0.0,
     *,
-    activation: str | Rule | Sequence[str | Rule] = "relu",
+    activation: Activation = "relu",
     input_grad: bool = False,
 ) -> tuple[Array, dict[str, Array]]:
     """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖² and its gradient with respect to each parameter.
 
     By hand what ``jax.value_and_grad(loss)(params, X, y, reg)`` gives: eq. mlp-recursion.
 
-    Parameters
-    ----------
-    params : dict
-        W1 (D, H1), b1 (H1,), W2 (H1, H2), … up to W, b of the last layer with C columns; all float32 or all float64.
-    X : (N, D) array of real numbers
-        One example a row, computed in the parameters' dtype.
-    y : (N,) array of integers in [0, C)
-        The right class of each example.
-    reg : float
-        Strength of the L2 penalty on the weights, 0 or more; biases are not penalised.
-    activation : str, rule, or a sequence of them, one for each hidden layer
-        A name in ``handgrad.ACTIVATIONS`` or a function with ``h, backward = f(z)``.
-    input_grad : bool
-        Whether to add the gradient with respect to X, which costs a matrix product, under the key ``"X"``.
-
-    Returns
-    -------
-    J : 0-d array, the parameters' dtype
-        In nats.
-    grads : dict
-        A new array for each parameter, of its shape and dtype.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key, shape, dtype, label, reg or activation does not fit, the batch is empty, or an entry or the loss is
-        not finite (NonFiniteError).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, mlp
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0))
     >>> J, grads = mlp.loss_and_grad(params, np.ones((5, 4)), np.array([0, 1, 2, 1, 0]), activation="silu")
     >>> {name: g.shape for name, g in grads.items()}
     {'W1': (4, 8), 'b1': (8,), 'W2': (8, 6), 'b2': (6,), 'W3': (6, 3), 'b3': (3,)}
-
-    References
-    ----------
-    ``docs/derivations/mlp.md``.
     """
     given, names = X, parameter_names(params)
-    xp, X = check_inputs(params, X, names, input_grad=input_grad)
-    rules = rules_of(activation, params)
-    check_labels(y, xp, X.shape[0], params[names[-1]].shape[0])
-    reg = check_reg(reg, params[names[-1]].dtype)
+    xp, X, reg = check_problem(params, X, y, reg, names, input_grad=input_grad)
 
-    s, layers, witness = _forward(params, X, rules)
+    s, layers, witness = _forward(params, X, activation_rules(activation, params))
     J, L_backward = unchecked_softmax_cross_entropy(s, y)
     for W in names[::2]:
         J = J + l2_value(params[W], reg)
@@ -180,25 +104,12 @@ def loss_and_grad(
     return J, grads
 
 
-def predict(params: Mapping[str, Array], X: Array, *, activation: str | Rule | Sequence[str | Rule] = "relu") -> Array:
+@documented(imports="mlp")
+def predict(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
     """Return the class with the highest score for each example, the first of equals.
 
-    Takes and raises what :func:`scores` does.
-
-    Returns
-    -------
-    (N,) array of integers in [0, C)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import mlp
     >>> mlp.predict({"W1": np.eye(2), "b1": np.zeros(2)}, np.array([[2.0, 1.0], [0.0, 3.0]]))
     array([0, 1])
-
-    References
-    ----------
-    ``docs/derivations/mlp.md``.
     """
     s = scores(params, X, activation=activation)
     return namespace(s).argmax(s, axis=1)

@@ -1,20 +1,27 @@
-"""Second derivatives of the networks, by hand: products with the Hessian and with the Gauss–Newton matrix.
+"""Second derivatives of networks of any depth: products with the Hessian and with the Gauss–Newton matrix.
 
-For networks of any depth. Derivation: ``docs/derivations/second_order.md``.
+Derivation: ``docs/derivations/second_order.md``.
 """
 
 from collections.abc import Iterator, Mapping
 
 from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array, arange
-from handgrad.networks.perceptrons import layers
-from handgrad.networks.perceptrons.layers import Activation, Layer, Pass
+from handgrad.networks.perceptrons.arguments import Activation, documented
+from handgrad.networks.perceptrons.layers import ForwardPass, Layer, backward, forward, forward_labelled
 from handgrad.rules.second_derivatives import flat
-from handgrad.validation import check_labels, check_like
+from handgrad.validation import check_like
 
 __all__ = ["gauss_newton_diagonal", "gauss_newton_product", "hvp", "input_jacobian"]
 
+_LIKE_PARAMS = "dict of arrays\n    Of the parameters' keys, shapes and dtypes."
 
+
+@documented(
+    returns=_LIKE_PARAMS,
+    imports="init_params, two_layer",
+    source="B. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6(1), 1994",
+)
 def hvp(
     params: Mapping[str, Array],
     direction: Mapping[str, Array],
@@ -26,40 +33,10 @@ def hvp(
 ) -> dict[str, Array]:
     """Return the Hessian of J times a direction, by hand what ``jax.jvp(jax.grad(loss), …)`` gives.
 
-    Every line of the gradient is differentiated along the direction (the R-operator): it costs about twice the
-    gradient, and no second derivative is ever stored. Where an activation has a kink, the product is that of its smooth
-    pieces.
+    Every line of the gradient is differentiated along the direction (the R-operator). This costs about twice the
+    gradient, and no second derivative is ever stored. At a kink of an activation, the product is that of its smooth
+    pieces. The activations must be those of ``handgrad.ACTIVATIONS``, whose second derivatives are known.
 
-    Parameters
-    ----------
-    params : dict
-        W1 (D, H), b1 (H,), … of any depth, all float32 or all float64.
-    direction : dict
-        Of the parameters' keys, shapes and dtypes.
-    X : (N, D) array of real numbers
-        One example a row.
-    y : (N,) array of integers in [0, C)
-        The right class of each example.
-    reg : float
-        Strength of the L2 penalty on the weights, 0 or more.
-    activation : str, rule, or a sequence of them, one for each hidden layer
-        Those of ``handgrad.ACTIVATIONS``, by name or as they are.
-
-    Returns
-    -------
-    dict of arrays
-        Of the parameters' keys, shapes and dtypes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        What ``loss_and_grad`` raises; if the direction does not fit the parameters; or the second derivative of an
-        activation is not known.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
     >>> params = init_params([4, 10, 3], rng=np.random.default_rng(0))
     >>> direction = init_params([4, 10, 3], rng=np.random.default_rng(1))
     >>> X, y = np.eye(5, 4), np.array([0, 1, 2, 1, 0])
@@ -68,17 +45,17 @@ def hvp(
     >>> (_, before), (_, after) = (two_layer.loss_and_grad(p, X, y, 0.1) for p in (params, shifted))
     >>> all(np.allclose(Hv[name], (after[name] - before[name]) / 1e-6, atol=1e-5) for name in params)
     True
-
-    References
-    ----------
-    ``docs/derivations/second_order.md``; B. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation
-    6(1), 1994.
     """
-    of = layers.forward(params, X, activation)
-    check_labels(y, of.xp, *of.scores.shape)
-    return _product(params, direction, of, reg, layers.backward(of, y, 1))
+    fwd, reg = forward_labelled(params, X, y, reg, activation)
+    return _product(params, direction, fwd, reg, backward(fwd, y, 1))
 
 
+@documented(
+    returns=_LIKE_PARAMS,
+    imports="init_params, two_layer",
+    source="""N. Schraudolph, Fast curvature matrix-vector products for second-order gradient descent,
+Neural Computation 14(7), 2002""",
+)
 def gauss_newton_product(
     params: Mapping[str, Array],
     direction: Mapping[str, Array],
@@ -91,136 +68,72 @@ def gauss_newton_product(
     """Return the Gauss–Newton matrix of J times a direction.
 
     It is the Hessian without the curvature of the network: 1/N Σₙ Sₙᵀ Hₙ Sₙ + reg on the weights, with Sₙ the Jacobian
-    of the scores and Hₙ = diag(p) − p pᵀ the Hessian of the loss by the scores. It is never indefinite. For this loss
-    it is the Fisher information matrix, too.
+    of the scores and Hₙ = diag(p) − p pᵀ the Hessian of the loss with respect to the scores. It is positive
+    semidefinite, and for this loss it equals the Fisher information matrix. Any rule may serve as an activation.
 
-    Parameters
-    ----------
-    params, direction, X, y, reg, activation
-        As for :func:`hvp`. Any rule will do as an activation, as its second derivative is not needed.
-
-    Returns
-    -------
-    dict of arrays
-        Of the parameters' keys, shapes and dtypes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        What ``loss_and_grad`` raises; if the direction does not fit the parameters.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
     >>> params = init_params([4, 10, 3], rng=np.random.default_rng(0))
     >>> v = init_params([4, 10, 3], rng=np.random.default_rng(1))
     >>> Gv = two_layer.gauss_newton_product(params, v, np.eye(5, 4), np.array([0, 1, 2, 1, 0]))
     >>> bool(sum(np.vdot(v[name], Gv[name]) for name in v) >= 0)
     True
-
-    References
-    ----------
-    ``docs/derivations/second_order.md``; N. Schraudolph, Fast curvature matrix-vector products for second-order
-    gradient descent, Neural Computation 14(7), 2002.
     """
-    of = layers.forward(params, X, activation)
-    check_labels(y, of.xp, *of.scores.shape)
-    return _product(params, direction, of, reg, None)
+    fwd, reg = forward_labelled(params, X, y, reg, activation)
+    return _product(params, direction, fwd, reg, None)
 
 
+@documented(
+    returns=f"{_LIKE_PARAMS} No entry is negative.",
+    imports="init_params, softmax_classifier",
+    source="F. Dangel, F. Kunstner, P. Hennig, BackPACK: Packing more into backprop, ICLR 2020",
+)
 def gauss_newton_diagonal(
     params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the diagonal of the Gauss–Newton matrix of J.
 
     diag(p) − p pᵀ is Σ_k c_k c_kᵀ with c_k = √p_k (e_k − p). Each of these C columns goes backward as a cotangent does,
-    and at the weights its square is summed: it costs C backward passes.
+    and its squares are summed at the weights: this costs C backward passes.
 
-    Parameters
-    ----------
-    params, X, y, reg, activation
-        As for :func:`gauss_newton_product`.
-
-    Returns
-    -------
-    dict of arrays
-        Of the parameters' keys, shapes and dtypes; no entry is negative.
-
-    Raises
-    ------
-    TypeError, ValueError
-        What ``loss_and_grad`` raises.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, softmax_classifier
     >>> params = init_params([1, 2], rng=np.random.default_rng(0), scheme=0.0)
     >>> diagonal = softmax_classifier.gauss_newton_diagonal(params, np.array([[2.0]]), np.array([0]))
     >>> diagonal["b1"], diagonal["W1"]  # p (1 − p), and x² p (1 − p)
     (array([0.25, 0.25]), array([[1., 1.]]))
-
-    References
-    ----------
-    ``docs/derivations/second_order.md``; F. Dangel, F. Kunstner, P. Hennig, BackPACK: Packing more into backprop, ICLR
-    2020.
     """
-    of = layers.forward(params, X, activation)
-    check_labels(y, of.xp, *of.scores.shape)
-    reg, N = layers.strength(reg, params), X.shape[0]
-    found = {f"W{i}": reg + 0 * layer.W for i, layer in enumerate(of.layers, start=1)}
-    found |= {f"b{i}": 0 * params[f"b{i}"] for i in range(1, len(of.layers) + 1)}
-    for dz in _columns(of):
-        for i in range(len(of.layers), 0, -1):
-            layer = of.layers[i - 1]
+    fwd, reg = forward_labelled(params, X, y, reg, activation)
+    N = X.shape[0]
+    found = {f"W{i}": reg + 0 * layer.W for i, layer in enumerate(fwd.layers, start=1)}
+    found |= {f"b{i}": 0 * params[f"b{i}"] for i in range(1, len(fwd.layers) + 1)}
+    for dz in _columns(fwd):
+        for i in range(len(fwd.layers), 0, -1):
+            layer = fwd.layers[i - 1]
             squares = dz * dz / N  # (N, H)
             found[f"W{i}"] = found[f"W{i}"] + (layer.h * layer.h).T @ squares  # (D, H)
-            found[f"b{i}"] = found[f"b{i}"] + of.xp.sum(squares, axis=0)  # (H,)
+            found[f"b{i}"] = found[f"b{i}"] + fwd.xp.sum(squares, axis=0)  # (H,)
             if i > 1:
-                (dz,) = of.layers[i - 2].f_backward(dz @ layer.W.T)
+                (dz,) = fwd.layers[i - 2].f_backward(dz @ layer.W.T)
     return {name: found[name] for name in params}
 
 
+@documented(
+    returns="(N, C, D) array, the parameters' dtype\n    Entry (n, c, d) is ∂s(n, c)/∂X(n, d).",
+    imports="softmax_classifier",
+)
 def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
-    """Return the derivative of each score by each input, for each example.
+    """Return the derivative of each score with respect to each input, for each example.
 
-    Parameters
-    ----------
-    params, X, activation
-        As for :func:`hvp`.
-
-    Returns
-    -------
-    (N, C, D) array, the parameters' dtype
-        Entry (n, c, d) is ∂s(n, c)/∂X(n, d).
-
-    Raises
-    ------
-    TypeError, ValueError
-        What ``scores`` raises.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import softmax_classifier
     >>> params = {"W1": np.array([[1.0, 2.0], [3.0, 4.0]]), "b1": np.zeros(2)}
     >>> softmax_classifier.input_jacobian(params, np.ones((1, 2)))
     array([[[1., 3.],
             [2., 4.]]])
-
-    References
-    ----------
-    ``docs/derivations/second_order.md``.
     """
-    of = layers.forward(params, X, activation)
-    xp, (N, C) = of.xp, of.scores.shape
-    S = of.layers[-1].W.T[None, :, :]  # (1, C, H): the same for all examples
-    for layer in of.layers[-2::-1]:
+    fwd = forward(params, X, activation)
+    xp, (N, C) = fwd.xp, fwd.scores.shape
+    S = fwd.layers[-1].W.T[None, :, :]  # (1, C, H): the same for all examples
+    for layer in fwd.layers[-2::-1]:
         (slope,) = layer.f_backward(xp.ones_like(layer.z))  # (N, H)
         dz = xp.reshape(S * slope[:, None, :], (N * C, -1))  # one product for all examples, not one for each
         S = xp.reshape(dz @ layer.W.T, (N, C, -1))
-    if len(of.layers) == 1:  # S is W itself still
+    if len(fwd.layers) == 1:  # S is W itself still
         S = xp.asarray(xp.broadcast_to(S, (N, *S.shape[1:])), copy=True)
     return S
 
@@ -228,18 +141,17 @@ def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activat
 def _product(
     params: Mapping[str, Array],
     direction: Mapping[str, Array],
-    of: Pass,
+    fwd: ForwardPass,
     reg: float,
     cotangents: Iterator[Array] | None,
 ) -> dict[str, Array]:
-    """Return the R-operator's product; without the cotangents, the terms that they have a part in are left out."""
+    """Return the R-operator's product; without cotangents, leave out the terms that contain them."""
     check_like(params, direction, "direction")
-    reg = layers.strength(reg, params)
 
     # forward: Rz = Rh W + h V + v, Rh = f'(z) Rz
     Rz: list[Array] = []
     Rh: list[Array | None] = [None]  # the data does not change
-    for i, layer in enumerate(of.layers, start=1):
+    for i, layer in enumerate(fwd.layers, start=1):
         Rz.append(layer.h @ direction[f"W{i}"])
         Rz[-1] += direction[f"b{i}"]
         if i > 1:
@@ -248,16 +160,16 @@ def _product(
 
     # backward: every line of the gradient, differentiated along the direction
     found: dict[str, Array] = {}
-    Rdz = _loss_hessian(of, Rz[-1])
-    for i in range(len(of.layers), 0, -1):
-        layer, before = of.layers[i - 1], Rh[i - 1]
-        dz = next(cotangents) if cotangents and i > 1 else None  # the first layer's has no part
+    Rdz = _loss_hessian(fwd, Rz[-1])
+    for i in range(len(fwd.layers), 0, -1):
+        layer, before = fwd.layers[i - 1], Rh[i - 1]
+        dz = next(cotangents) if cotangents and i > 1 else None  # the first layer's is not needed
         RdW = in_place.axpy(layer.h.T @ Rdz, reg, direction[f"W{i}"])
         if dz is not None and before is not None:
             RdW += before.T @ dz
-        found[f"W{i}"], found[f"b{i}"] = RdW, of.xp.sum(Rdz, axis=0)
+        found[f"W{i}"], found[f"b{i}"] = RdW, fwd.xp.sum(Rdz, axis=0)
         if i > 1:
-            below = of.layers[i - 2]
+            below = fwd.layers[i - 2]
             Rdh = Rdz @ layer.W.T
             if dz is not None:
                 Rdh += dz @ direction[f"W{i}"].T
@@ -267,30 +179,31 @@ def _product(
     return {name: found[name] for name in params}
 
 
-def _loss_hessian(of: Pass, Rs: Array) -> Array:
-    """Return Rds = p (Rs − p·Rs) / N; as a constant in Rs changes nothing, that of the largest score is taken off.
+def _loss_hessian(fwd: ForwardPass, Rs: Array) -> Array:
+    """Return Rds = p (Rs − p·Rs) / N.
 
-    So what is left of p·Rs where p nears 1 has all its digits.
+    A constant in Rs changes nothing, so that of the largest score is subtracted: p·Rs then keeps all its digits where p
+    nears 1.
     """
-    xp, N = of.xp, of.scores.shape[0]
-    p, top = _softmax(of)
+    xp, N = fwd.xp, fwd.scores.shape[0]
+    p, top = _softmax(fwd)
     Rs = Rs - xp.sum(xp.where(top, Rs, 0), axis=1, keepdims=True)  # (N, C)
     return p * (Rs - xp.sum(p * Rs, axis=1, keepdims=True)) / N
 
 
-def _columns(of: Pass) -> Iterator[Array]:
+def _columns(fwd: ForwardPass) -> Iterator[Array]:
     """Yield c_k = √p_k (e_k − p) for each class k, for all examples at once."""
-    xp, (_, C) = of.xp, of.scores.shape
-    p, top = _softmax(of)
+    xp, (_, C) = fwd.xp, fwd.scores.shape
+    p, top = _softmax(fwd)
     others = xp.where(top, xp.sum(xp.where(top, 0, p), axis=1, keepdims=True), 1 - p)  # 1 − p, where p nears 1 too
     for k in range(C):
-        is_k = arange(C, of.scores)[None, :] == k
+        is_k = arange(C, fwd.scores)[None, :] == k
         yield xp.sqrt(p[:, k : k + 1]) * xp.where(is_k, others, -p)
 
 
-def _softmax(of: Pass) -> tuple[Array, Array]:
-    """Return the probabilities, and where the highest score of each row is."""
-    xp, s = of.xp, of.scores
+def _softmax(fwd: ForwardPass) -> tuple[Array, Array]:
+    """Return the probabilities, and a mask of the highest score in each row."""
+    xp, s = fwd.xp, fwd.scores
     e = xp.exp(s - xp.max(s, axis=1, keepdims=True))
     top = arange(s.shape[1], s)[None, :] == xp.argmax(s, axis=1)[:, None]
     return e / xp.sum(e, axis=1, keepdims=True), top
@@ -298,5 +211,5 @@ def _softmax(of: Pass) -> tuple[Array, Array]:
 
 def _curvature(layer: Layer) -> Array:
     if layer.curvature is None:
-        raise ValueError("hvp expected activations whose second derivative is known: those in ACTIVATIONS")
+        raise ValueError("hvp: activation must have a known second derivative, as those in ACTIVATIONS have")
     return layer.curvature(layer.z)

@@ -6,12 +6,14 @@ Derivation: ``docs/derivations/two_layer.md``.
 from collections.abc import Mapping
 
 from handgrad.arrays import in_place
-from handgrad.arrays.namespace import Array, namespace
+from handgrad.arrays.namespace import Array
+from handgrad.networks.perceptrons import mlp
+from handgrad.networks.perceptrons.arguments import check_depth, check_problem, documented, names_of_depth
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
 from handgrad.rules.penalties import l2_value
-from handgrad.validation import check_finite, check_inputs, check_labels, check_reg
+from handgrad.validation import check_finite
 
 # fmt: off
 __all__ = [
@@ -20,82 +22,36 @@ __all__ = [
 ]
 # fmt: on
 
-_NAMES = ("W1", "b1", "W2", "b2")
+#: The number of layers.
+DEPTH = 2
+
+_NAMES = names_of_depth(DEPTH)
+_SHAPES = "W1 (D, H), b1 (H,), W2 (H, C), b2 (C,)"
 
 
+@documented(_SHAPES)
 def scores(params: Mapping[str, Array], X: Array) -> Array:
     """Return the scores s = max(0, X W1 + b1) W2 + b2.
 
-    Parameters
-    ----------
-    params : dict
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), all float32 or all float64.
-    X : (N, D) array of real numbers
-        One example a row, computed in the parameters' dtype.
-
-    Returns
-    -------
-    (N, C) array, the parameters' dtype
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key, shape or dtype does not fit, the batch is empty, or an entry is not finite (NonFiniteError).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
     >>> params = init_params([4, 10, 3], rng=np.random.default_rng(0))
     >>> two_layer.scores(params, np.ones((5, 4))).shape
     (5, 3)
-
-    References
-    ----------
-    ``docs/derivations/two_layer.md``.
     """
-    xp, X = check_inputs(params, X, _NAMES)
-    W1, b1, W2, b2 = (params[name] for name in _NAMES)
-
-    z1 = X @ W1  # (N, H)
-    z1 += b1
-    witness = xp.sum(z1[:, :1])
-    h = in_place.maximum(z1, 0)  # (N, H)
-    s = h @ W2  # (N, C)
-    s += b2
-    check_finite(params, X, witness=witness + xp.sum(s))
-    return s
+    return mlp.scores(check_depth(params, DEPTH), X)
 
 
+@documented(_SHAPES)
 def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> Array:
     """Return the objective J = L + ½ reg (‖W1‖² + ‖W2‖²), with L the mean cross-entropy of the softmax.
 
-    Takes and raises what :func:`loss_and_grad` does.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
     >>> params = init_params([4, 10, 3], rng=np.random.default_rng(0), scheme=0.0)
     >>> round(float(two_layer.loss(params, np.ones((5, 4)), np.zeros(5, int))), 4)  # log 3: all classes alike
     1.0986
-
-    References
-    ----------
-    ``docs/derivations/two_layer.md``.
     """
-    xp, _ = check_inputs(params, X, _NAMES)
-    W1, _, W2, b2 = (params[name] for name in _NAMES)
-    check_labels(y, xp, X.shape[0], b2.shape[0])
-    reg = check_reg(reg, b2.dtype)
-
-    s = scores(params, X)  # (N, C)
-    L, _ = unchecked_softmax_cross_entropy(s, y)
-    J = L + l2_value(W1, reg) + l2_value(W2, reg)
-    check_finite(params, X, loss=J)
-    return J
+    return mlp.loss(check_depth(params, DEPTH), X, y, reg)
 
 
+@documented(_SHAPES)
 def loss_and_grad(
     params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, input_grad: bool = False
 ) -> tuple[Array, dict[str, Array]]:
@@ -103,50 +59,14 @@ def loss_and_grad(
 
     By hand what ``jax.value_and_grad(loss)(params, X, y, reg)`` gives: eq. two_layer-gradient.
 
-    Parameters
-    ----------
-    params : dict
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), all float32 or all float64.
-    X : (N, D) array of real numbers
-        One example a row, computed in the parameters' dtype.
-    y : (N,) array of integers in [0, C)
-        The right class of each example.
-    reg : float
-        Strength of the L2 penalty on the weights, 0 or more; biases are not penalised.
-    input_grad : bool
-        Whether to add the gradient with respect to X, which costs a matrix product, under the key ``"X"``.
-
-    Returns
-    -------
-    J : 0-d array, the parameters' dtype
-        In nats.
-    grads : dict
-        A new array for each parameter, of its shape and dtype.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key, shape, dtype, label or reg does not fit, the batch is empty, or an entry or the loss is not finite
-        (NonFiniteError).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import init_params, two_layer
     >>> params = init_params([4, 10, 3], rng=np.random.default_rng(0))
     >>> J, grads = two_layer.loss_and_grad(params, np.ones((5, 4)), np.array([0, 1, 2, 1, 0]), reg=0.1)
     >>> {name: g.shape for name, g in grads.items()}
     {'W1': (4, 10), 'b1': (10,), 'W2': (10, 3), 'b2': (3,)}
-
-    References
-    ----------
-    ``docs/derivations/two_layer.md``.
     """
     given = X
-    xp, X = check_inputs(params, X, _NAMES, input_grad=input_grad)
+    xp, X, reg = check_problem(params, X, y, reg, _NAMES, input_grad=input_grad)
     W1, b1, W2, b2 = (params[name] for name in _NAMES)
-    check_labels(y, xp, X.shape[0], b2.shape[0])
-    reg = check_reg(reg, b2.dtype)
 
     # forward
     z1 = X @ W1  # (N, H)
@@ -173,26 +93,12 @@ def loss_and_grad(
     return J, grads
 
 
+@documented(_SHAPES, imports="two_layer")
 def predict(params: Mapping[str, Array], X: Array) -> Array:
     """Return the class with the highest score for each example, the first of equals.
 
-    Takes and raises what :func:`scores` does.
-
-    Returns
-    -------
-    (N,) array of integers in [0, C)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import two_layer
     >>> params = {"W1": np.eye(2), "b1": np.zeros(2), "W2": np.eye(2), "b2": np.zeros(2)}
     >>> two_layer.predict(params, np.array([[2.0, 1.0], [0.0, 3.0]]))
     array([0, 1])
-
-    References
-    ----------
-    ``docs/derivations/two_layer.md``.
     """
-    s = scores(params, X)
-    return namespace(s).argmax(s, axis=1)
+    return mlp.predict(check_depth(params, DEPTH), X)

@@ -131,7 +131,7 @@ def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
         (["train", "--epochs", "many"], "invalid int value: 'many'"),
         (["train", "--epochs", "0"], "epochs must be at least 1, got 0"),
         (["train", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
-        (["train", "--hidden", "0"], "sizes expected"),
+        (["train", "--hidden", "0"], "sizes must be"),
         (["train", "--momentum", "1"], "momentum must be in [0, 1), got 1.0"),
         (["train", "--momentum", "0", "--nesterov"], "nesterov needs a momentum above 0"),
         (["train", "--learning-rate", "-1"], "learning_rate must be in [0, inf)"),

@@ -235,7 +235,7 @@ def test_other_libraries_arrays_stay_their_own(name, library):
         (
             lambda p, X, y: mlp.hvp(p, p, X, y, activation=lambda z: tanh(z)),
             ValueError,
-            "expected activations whose second derivative is known",
+            "activation must have a known second derivative",
         ),
     ],
 )
