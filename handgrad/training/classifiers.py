@@ -109,20 +109,14 @@ class TwoLayerNet:
 
         Parameters
         ----------
-        X, y : arrays, (N, D) real numbers and (N,) integers in [0, C)
-            Training set.
-        X_val, y_val : arrays, as X and y
-            Validation set.
+        X, y, X_val, y_val, reg, batch_size
+            As for :func:`handgrad.training.fit.fit`.
         learning_rate : float
             Of the first epoch, at least 0.
         learning_rate_decay : float
             Factor on the learning rate after each epoch, in (0, 1].
-        reg : float
-            Strength of the L2 penalty on the weights, at least 0.
         num_iters : int
             Number of batches, at least 1.
-        batch_size : int
-            Examples per batch, at least 1; all of them if there are fewer.
         verbose : bool
             True to report progress on stderr after the first second.
 

@@ -9,7 +9,7 @@ from __future__ import annotations  # numpy.random takes longer to import than h
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -19,7 +19,7 @@ import numpy as np
 from handgrad.arrays.namespace import Array
 from handgrad.training import fit as local
 from handgrad.training.fit import Fit, Network
-from handgrad.training.optimizers import Optimizer
+from handgrad.training.optimizers import Optimizer, Params
 from handgrad.validation import check_like
 
 try:
@@ -40,11 +40,12 @@ IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 #: A loss and its gradient, or some rows' part of them.
 _LossAndGrad: TypeAlias = tuple[Array, dict[str, Array]]
+_Gradient: TypeAlias = Callable[..., _LossAndGrad]
 
 
 def loss_and_grad(
     network: Network,
-    params: Mapping[str, Array],
+    params: Params,
     X: da.Array,
     y: da.Array,
     reg: float = 0.0,
@@ -120,7 +121,7 @@ def loss_and_grad(
 
 def fit(
     network: Network,
-    params: Mapping[str, Array],
+    params: Params,
     X: da.Array,
     y: da.Array,
     *,
@@ -147,20 +148,13 @@ def fit(
 
     Parameters
     ----------
-    network, params, optimizer, batch_size, rng, epochs, iterations, reg, checkpoint, checkpoint_every, resume, progress
-        As for :func:`handgrad.training.fit.fit`. The network's code, and handgrad, must be installed on the workers;
-        all the others stay in this process.
-    X : (N, D) dask array of real numbers
-        One example per row, in chunks of whole rows of known sizes. The workers keep the chunks in memory during the
-        run.
-    y : (N,) dask array of integers in [0, C)
-        The class of each example. It is rechunked if its chunks are not X's. This process keeps a copy.
+    network, X, y, scheduler, **network_options
+        As for :func:`loss_and_grad`; the network needs a ``predict``, too. The workers keep the chunks of X in memory
+        during the run, and this process keeps a copy of y.
     X_val, y_val : dask arrays, as X and y
         Validation set, whose accuracy is measured after each epoch.
-    scheduler : str or dask.distributed.Client, optional
-        As :func:`connect` takes it: by default the client in use, or else a local cluster, started for this run.
-    **network_options
-        Passed to the network's functions, for example ``activation="tanh"``.
+    params, optimizer, batch_size, rng, epochs, iterations, reg, checkpoint, checkpoint_every, resume, progress
+        As for :func:`handgrad.training.fit.fit`. They stay in this process.
 
     Returns
     -------
@@ -217,7 +211,7 @@ def fit(
             _compute(scheduler, dask.delayed(list)([_task(local.check_entries, b, name, b.X) for b in parts]))
         starts = np.array([b.start for b in blocks])
 
-        def loss_and_grad(params: Mapping[str, Array], rows: Array) -> _LossAndGrad:
+        def loss_and_grad(params: Params, rows: Array) -> _LossAndGrad:
             owner: Array = np.searchsorted(starts, rows, side="right") - 1
             order = np.argsort(owner, kind="stable")
             owners = np.unique(owner)
@@ -225,22 +219,15 @@ def fit(
             parts = [(blocks[k], part - starts[k]) for k, part in zip(owners, of_each)]
             return _gradient(scheduler, gradient, params, parts, len(rows))
 
-        def accuracy(blocks: list[_Block], params: Mapping[str, Array]) -> float:
+        def accuracy(blocks: list[_Block], params: Params) -> float:
             shared = dask.delayed(dict(params), pure=False, traverse=False)
             counts = [_task(local.count_correct, b, predict, shared, b.X, b.y) for b in blocks]
             return float(_compute(scheduler, dask.delayed(sum)(counts), params) / blocks[-1].stop)
 
+        measures = {name: partial(accuracy, parts) for name, parts in data.items()}
+        settings = local.settings_of(labels, batch_size, reg, measures, network_options)
         return local.descend(
-            loss_and_grad,
-            {name: partial(accuracy, parts) for name, parts in data.items()},
-            params,
-            rng,
-            plan,
-            optimizer=optimizer,
-            settings=local.settings_of(labels, batch_size, reg, data, network_options),
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=progress,
+            loss_and_grad, measures, params, plan, settings, optimizer, rng, checkpoint, resume, progress
         )
 
 
@@ -354,7 +341,7 @@ def _persist(scheduler: Client | str, X: da.Array, y: da.Array) -> list[_Block]:
     return _blocks(*dask.persist(*arrays, scheduler=scheduler))
 
 
-def _compute(scheduler: Client | str, task: Any, params: Mapping[str, Array] | None = None) -> Any:
+def _compute(scheduler: Client | str, task: Any, params: Params | None = None) -> Any:
     """Return the result of a task that may contain the parameters."""
     if not isinstance(scheduler, Client):
         return task.compute(scheduler=scheduler)
@@ -365,7 +352,7 @@ def _compute(scheduler: Client | str, task: Any, params: Mapping[str, Array] | N
         return scheduler.compute(task, optimize_graph=False).result()
 
 
-def _check_network(gradient: Callable[..., _LossAndGrad], params: Mapping[str, Array], X: da.Array, y: Array) -> None:
+def _check_network(gradient: _Gradient, params: Params, X: da.Array, y: Array) -> None:
     """Raise whatever the network raises for rows of zeros with these labels: all errors but those in the data."""
     zeros = np.zeros_like(X._meta, shape=(len(y), X.shape[1]))
     _, grads = _call(gradient, "tried on rows of zeros", params, zeros, y)
@@ -373,11 +360,7 @@ def _check_network(gradient: Callable[..., _LossAndGrad], params: Mapping[str, A
 
 
 def _gradient(
-    scheduler: Client | str,
-    gradient: Callable[..., _LossAndGrad],
-    params: Mapping[str, Array],
-    parts: list[tuple[_Block, Array | None]],
-    N: int,
+    scheduler: Client | str, gradient: _Gradient, params: Params, parts: list[tuple[_Block, Array | None]], N: int
 ) -> _LossAndGrad:
     """Return the objective and its gradient over these rows of each block, None for all of it: N rows in total."""
     # a task like any other: the scheduler can rebuild the parameters if all workers that hold them die
@@ -394,12 +377,7 @@ def _gradient(
 
 
 def _weighted(
-    gradient: Callable[..., _LossAndGrad],
-    weight: float,
-    params: Mapping[str, Array],
-    X: Array,
-    y: Array,
-    rows: Array | None,
+    gradient: _Gradient, weight: float, params: Params, X: Array, y: Array, rows: Array | None
 ) -> _LossAndGrad:
     loss, grads = gradient(params, X, y) if rows is None else gradient(params, X[rows], y[rows])
     return weight * loss, {name: weight * g for name, g in grads.items()}

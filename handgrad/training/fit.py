@@ -15,7 +15,7 @@ import numpy as np
 
 from handgrad.arrays.namespace import Array
 from handgrad.training.checkpoints import Tree, flatten, load_checkpoint, save_checkpoint
-from handgrad.training.optimizers import Optimizer, State, apply_updates
+from handgrad.training.optimizers import Optimizer, Params, State, apply_updates
 from handgrad.validation import NonFiniteError, check_count
 
 __all__ = ["Fit", "History", "Network", "TrainingDiverged", "TrainingInterrupted", "accuracy", "fit"]
@@ -62,7 +62,7 @@ class TrainingInterrupted(_TrainingStopped, KeyboardInterrupt):
 
 def fit(
     network: Network,
-    params: Mapping[str, Array],
+    params: Params,
     X: Array,
     y: Array,
     *,
@@ -163,21 +163,16 @@ def fit(
     if X_val is not None:
         check_entries("X_val", X_val)
         measures["val_accuracy"] = lambda params: accuracy(network, params, X_val, y_val, **network_options)
-    return descend(
-        lambda params, rows: network.loss_and_grad(params, X[rows], y[rows], reg=reg, **network_options),
-        measures,
-        params,
-        rng,
-        make_plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every),
-        optimizer=optimizer,
-        settings=settings_of(y, batch_size, reg, measures, network_options),
-        checkpoint=checkpoint,
-        resume=resume,
-        progress=progress,
-    )
+    plan = make_plan(len(y), rng, batch_size, epochs, iterations, checkpoint_every)
+    settings = settings_of(y, batch_size, reg, measures, network_options)
+
+    def loss_and_grad(params: Params, rows: Array) -> tuple[Array, dict[str, Array]]:
+        return network.loss_and_grad(params, X[rows], y[rows], reg=reg, **network_options)
+
+    return descend(loss_and_grad, measures, params, plan, settings, optimizer, rng, checkpoint, resume, progress)
 
 
-def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, **network_options: Any) -> float:
+def accuracy(network: Network, params: Params, X: Array, y: Array, **network_options: Any) -> float:
     """Return the fraction of the examples that the network classifies correctly; takes the arguments of :func:`fit`.
 
     Examples
@@ -193,7 +188,7 @@ def accuracy(network: Network, params: Mapping[str, Array], X: Array, y: Array, 
     return count_correct(partial(network.predict, **network_options), params, X, y) / len(y)
 
 
-def count_correct(predict: Callable[..., Array], params: Mapping[str, Array], X: Array, y: Array) -> int:
+def count_correct(predict: Callable[..., Array], params: Params, X: Array, y: Array) -> int:
     """Return the number of examples that are classified correctly."""
     parts = [slice(n, n + 1024) for n in range(0, len(y), 1024)]  # all at once would take N x H of memory
     return int(sum(np.sum(predict(params, X[p]) == y[p]) for p in parts))
@@ -231,14 +226,13 @@ def make_plan(
 
 
 def descend(
-    loss_and_grad: Callable[[Mapping[str, Array], Array], tuple[Array, dict[str, Array]]],
-    measures: Mapping[str, Callable[[Mapping[str, Array]], float]],
-    params: Mapping[str, Array],
-    rng: np.random.Generator,
+    loss_and_grad: Callable[[Params, Array], tuple[Array, dict[str, Array]]],
+    measures: Mapping[str, Callable[[Params], float]],
+    params: Params,
     plan: Plan,
-    *,
-    optimizer: Optimizer,
     settings: str,
+    optimizer: Optimizer,
+    rng: np.random.Generator,
     checkpoint: str | os.PathLike[str] | None,
     resume: str | os.PathLike[str] | None,
     progress: bool,

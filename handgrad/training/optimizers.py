@@ -4,8 +4,9 @@ An optimiser is two pure functions: ``state = opt.init(params)``, then ``updates
 params)`` and ``params = apply_updates(params, updates)`` for each step. Their arguments are not written to.
 
 A schedule counts steps from 0. The state holds ``"step"``, the number of steps taken, the last ``"learning_rate"``, and
-dicts of arrays with the parameters' keys, shapes and dtypes, which the updates have as well. ``update`` raises
-TypeError or ValueError if gradients, state or mask do not match the parameters, or a scheduled rate is out of range.
+dicts of arrays with the parameters' keys, shapes and dtypes, which the updates have as well. A setting of another type
+is a TypeError, one out of its range a ValueError; ``update`` raises the same if gradients, state or mask do not match
+the parameters, or a scheduled rate is out of range.
 """
 
 import math
@@ -18,10 +19,13 @@ from handgrad.validation import check_count, check_like, number_in
 
 # fmt: off
 __all__ = [
-    "Optimizer", "Schedule", "State", "adagrad", "adam", "adamw", "apply_updates", "exponential_decay", "rmsprop",
-    "sgd",
+    "Optimizer", "Params", "Schedule", "State", "adagrad", "adam", "adamw", "apply_updates", "exponential_decay",
+    "rmsprop", "sgd",
 ]
 # fmt: on
+
+#: Parameters by name, or other arrays with their names: gradients, updates.
+Params: TypeAlias = Mapping[str, Array]
 
 #: What an optimiser remembers between steps: a dict of numbers, and of dicts of arrays.
 State: TypeAlias = dict[str, Any]
@@ -45,12 +49,12 @@ class Optimizer(NamedTuple):
     """
 
     #: ``state = init(params)``, before the first step
-    init: Callable[[Mapping[str, Array]], State]
+    init: Callable[[Params], State]
     #: ``updates, state = update(grads, state, params)``; add the updates to the parameters
-    update: Callable[[Mapping[str, Array], Mapping[str, Any], Mapping[str, Array]], tuple[dict[str, Array], State]]
+    update: Callable[[Params, Mapping[str, Any], Params], tuple[dict[str, Array], State]]
 
 
-def apply_updates(params: Mapping[str, Array], updates: Mapping[str, Array]) -> dict[str, Array]:
+def apply_updates(params: Params, updates: Params) -> dict[str, Array]:
     """Return the next parameters, p + u for each parameter p and its update u, as a new dict of new arrays.
 
     Raises TypeError or ValueError unless the updates have the keys, shapes and dtypes of the parameters.
@@ -85,11 +89,6 @@ def sgd(learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: boo
     -------
     Optimizer
         Its state holds ``"velocity"``, v, if there is momentum.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is of another type or out of its range.
 
     Examples
     --------
@@ -138,11 +137,6 @@ def adagrad(learning_rate: float | Schedule, *, initial_accumulator_value: float
     eps : float
         ε, above 0.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`sgd` does.
-
     Examples
     --------
     >>> import numpy as np
@@ -181,11 +175,6 @@ def rmsprop(learning_rate: float | Schedule, *, decay: float = 0.9, eps: float =
         β, in [0, 1).
     eps : float
         ε, above 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`sgd` does.
 
     Examples
     --------
@@ -227,11 +216,6 @@ def adam(learning_rate: float | Schedule, *, b1: float = 0.9, b2: float = 0.999,
     eps : float
         ε, above 0.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`sgd` does.
-
     Examples
     --------
     >>> import numpy as np
@@ -246,7 +230,7 @@ def adam(learning_rate: float | Schedule, *, b1: float = 0.9, b2: float = 0.999,
     ----------
     D. Kingma, J. Ba, Adam: A method for stochastic optimization, ICLR 2015, algorithm 1.
     """
-    return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, _adam(b1, b2, eps))
+    return adamw(learning_rate, b1=b1, b2=b2, eps=eps, weight_decay=0.0)
 
 
 def adamw(
@@ -272,11 +256,6 @@ def adamw(
     mask : dict of bool, optional
         True for each parameter that decays; by default all do, biases too.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`sgd` does.
-
     Examples
     --------
     >>> import numpy as np
@@ -293,7 +272,14 @@ def adamw(
     I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2.
     """
     decay = _number("weight_decay", weight_decay, "[0, inf)")
-    return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, _adam(b1, b2, eps), decay, mask)
+    b1, b2, eps = _number("b1", b1, "[0, 1)"), _number("b2", b2, "[0, 1)"), _number("eps", eps, "(0, inf)")
+
+    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
+        mu = b1 * memory["mu"] + (1 - b1) * g
+        nu = b2 * memory["nu"] + (1 - b2) * (g * g)
+        return mu / _one_minus_power(b1, t, mu) / (_sqrt(nu / _one_minus_power(b2, t, nu)) + eps), {"mu": mu, "nu": nu}
+
+    return _optimizer(learning_rate, {"mu": 0.0, "nu": 0.0}, direction, decay, mask)
 
 
 def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Schedule:
@@ -309,11 +295,6 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
         In (0, 1].
     every : int
         At least 1; the steps of an epoch, for example.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`sgd` does.
 
     Examples
     --------
@@ -336,17 +317,6 @@ def exponential_decay(learning_rate: float, *, rate: float, every: int) -> Sched
 _Direction: TypeAlias = Callable[[Array, dict[str, Array], int], tuple[Array, dict[str, Array]]]
 
 
-def _adam(b1: float, b2: float, eps: float) -> _Direction:
-    b1, b2, eps = _number("b1", b1, "[0, 1)"), _number("b2", b2, "[0, 1)"), _number("eps", eps, "(0, inf)")
-
-    def direction(g: Array, memory: dict[str, Array], t: int) -> tuple[Array, dict[str, Array]]:
-        mu = b1 * memory["mu"] + (1 - b1) * g
-        nu = b2 * memory["nu"] + (1 - b2) * (g * g)
-        return mu / _one_minus_power(b1, t, mu) / (_sqrt(nu / _one_minus_power(b2, t, nu)) + eps), {"mu": mu, "nu": nu}
-
-    return direction
-
-
 def _optimizer(
     learning_rate: float | Schedule,
     initial: Mapping[str, float],
@@ -361,16 +331,14 @@ def _optimizer(
     def rate_at(step: int) -> float:
         return _check_rate(learning_rate(step)) if callable(learning_rate) else learning_rate
 
-    def init(params: Mapping[str, Array]) -> State:
+    def init(params: Params) -> State:
         memory = {
             key: {name: namespace(p).full_like(p, value) for name, p in params.items()}
             for key, value in initial.items()
         }
         return {"step": 0, "learning_rate": rate_at(0), **memory}
 
-    def update(
-        grads: Mapping[str, Array], state: Mapping[str, Any], params: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], State]:
+    def update(grads: Params, state: Mapping[str, Any], params: Params) -> tuple[dict[str, Array], State]:
         check_like(params, grads, "grads")
         for key in initial:
             check_like(params, state.get(key, {}), key)
