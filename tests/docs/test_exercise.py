@@ -75,19 +75,19 @@ def test_the_starting_code_is_the_solution_without_its_steps():
     assert RETURN in PAGE.partition("## Step 1")[0]
 
 
-@pytest.mark.parametrize(("step", "line", "said", "later"), WRONG)
-def test_a_wrong_answer_gets_the_verdict_on_the_page(step, line, said, later):
+@pytest.mark.parametrize(("step", "line", "expected", "later"), WRONG)
+def test_a_wrong_answer_gets_the_verdict_on_the_page(step, line, expected, later):
     verdict = verdict_on(solution(step, line))
 
     if later:
-        assert (verdict.stage or "none") == said
+        assert (verdict.stage or "none") == expected
         assert cause_of(later) in verdict_on(solution(8, line)).causes
-    elif said.startswith("first wrong stage: "):
-        assert verdict.stage == said.removeprefix("first wrong stage: ")
-    elif said.startswith("still wrong: "):
-        assert said.removeprefix("still wrong: ") in {finding.array for finding in verdict.findings}
+    elif expected.startswith("first wrong stage: "):
+        assert verdict.stage == expected.removeprefix("first wrong stage: ")
+    elif expected.startswith("still wrong: "):
+        assert expected.removeprefix("still wrong: ") in {finding.array for finding in verdict.findings}
     else:
-        assert cause_of(said) in verdict.causes
+        assert cause_of(expected) in verdict.causes
 
 
 def test_each_step_has_wrong_answers():
@@ -95,6 +95,8 @@ def test_each_step_has_wrong_answers():
     assert len(WRONG) == PAGE.count("\n| `") == len({line for _, line, *_ in WRONG})
 
 
-@pytest.mark.parametrize("line", [line for step, line, said, _ in WRONG if (step, said) == (2, "still wrong: loss")])
+@pytest.mark.parametrize(
+    "line", [line for step, line, expected, _ in WRONG if (step, expected) == (2, "still wrong: loss")]
+)
 def test_a_wrong_loss_disagrees_with_its_gradient(line):
     assert verdict_on(solution(8, line)).causes == ("loss-and-gradient-disagree",)

@@ -161,7 +161,7 @@ EXAMINE = """(report) => {
     }));
 
   const $ = (id) => document.getElementById(`pg-${id}`);
-  const said = () => ({
+  const shown = () => ({
     y: [...$("labels").querySelectorAll("select")].map((s) => Number(s.value)),
     sliders: Object.fromEntries([...document.querySelectorAll("#playground label:has(input)")].map((l) =>
       [l.firstChild.firstChild.textContent, l.querySelector("input").value])),
@@ -180,29 +180,29 @@ EXAMINE = """(report) => {
   const preset = (i) => $("presets").children[i].click();
   const plant = (name) => set($("mistake"), name, "change");
 
-  report.moved = [said()];
+  report.moved = [shown()];
   for (const name of ["reg", "X", "W1", "b1", "W2", "b2"]) {
     const label = [...document.querySelectorAll("#playground label")].find((l) => l.textContent.startsWith(name));
     set(label.querySelector("input"), name === "reg" ? 0.45 : 1.75, "input");
-    report.moved.push(said());
+    report.moved.push(shown());
   }
   set($("selected-slider").querySelector("input"), -2.5, "input");
-  report.moved.push(said());
+  report.moved.push(shown());
   set($("labels").querySelector("select"), 1, "change");
-  report.moved.push(said());
-  for (const i of [0, 1, 2, 3]) { preset(i); report.moved.push(said()); }
+  report.moved.push(shown());
+  for (const i of [0, 1, 2, 3]) { preset(i); report.moved.push(shown()); }
 
   preset(0);
   $("graph").querySelector("[aria-pressed=true]").dispatchEvent(
     new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
-  report.arrow = said();
+  report.arrow = shown();
   plant("mean taken twice");
-  report.planted = said();
+  report.planted = shown();
   plant("penalty gradient of W1 missing");
   set($("reg").querySelector("input"), 0, "input");
-  report.hidden = said();
+  report.hidden = shown();
   plant("");
-  report.none = said();
+  report.none = shown();
   report.order = [...$("mistake").options].map((o) => [o.value, o.textContent]);
 }"""
 
@@ -276,17 +276,17 @@ def test_mistakes_come_from_the_catalogue(report):
 
 @pytest.mark.parametrize("name", playground.PLANTED)
 def test_wrong_entries_are_the_same_as_in_python(report, name):
-    for i, told in zip(MODERATE, report["mistakes"]):
+    for i, found in zip(MODERATE, report["mistakes"]):
         right, terms = _right(i)
         q = Quantities(PROBLEMS[i], playground.PLANTED[name].formulas).answer
 
         wrong = set()
-        for (of, array), given in zip(RETURNED.items(), told[name]["given"]):
+        for (of, array), given in zip(RETURNED.items(), found[name]["given"]):
             a, b = np.asarray(q[array]), np.asarray(right[array])
             np.testing.assert_allclose(given, a, rtol=1e-9, atol=1e-13 * (1 + np.max(np.abs(a))), err_msg=str(SEED))
             differs = np.abs(a - b) > 1e-9 * terms[of]
             wrong |= {(of, tuple(map(int, at))) for at in np.argwhere(differs)}
-        assert {(of, tuple(at)) for of, at in told[name]["wrong"]} == wrong, (SEED, STATES[i])
+        assert {(of, tuple(at)) for of, at in found[name]["wrong"]} == wrong, (SEED, STATES[i])
 
 
 @functools.cache
@@ -296,18 +296,18 @@ def _right(i):
 
 @pytest.mark.parametrize("name", playground.PLANTED)
 def test_mistake_is_hidden_exactly_where_the_page_says_so(report, name):
-    for i, told in zip(MODERATE, report["mistakes"]):
-        if told[name]["hides"]:
-            assert told[name]["wrong"] == [], (SEED, told[name]["why"], STATES[i])
-        elif not told[name]["wrong"]:
-            assert "cancel" in told[name]["why"]
+    for i, found in zip(MODERATE, report["mistakes"]):
+        if found[name]["hides"]:
+            assert found[name]["wrong"] == [], (SEED, found[name]["why"], STATES[i])
+        elif not found[name]["wrong"]:
+            assert "cancel" in found[name]["why"]
 
-    hidden = [told[name] for told in report["mistakes"] if not told[name]["wrong"]]
+    hidden = [found[name] for found in report["mistakes"] if not found[name]["wrong"]]
     assert sum(not h["hides"] for h in hidden) <= 10  # by chance
 
 
 def test_every_mistake_shows_somewhere_except_the_one_that_cannot(report):
-    shows = {name for told in report["mistakes"] for name, m in told.items() if m["wrong"]}
+    shows = {name for found in report["mistakes"] for name, m in found.items() if m["wrong"]}
 
     assert set(playground.PLANTED) - shows == {"transpose missing where H = C"}
 
@@ -345,15 +345,15 @@ def test_after_moving_a_slider_numbers_equal_handgrads(report):
     assert len(moved) == 13
     for before, after in zip(moved, moved[1:]):
         assert before["entries"] != after["entries"]
-    for said in moved:
+    for shown in moved:
         state = {name: np.zeros(shape) for name, shape in (("X", (2, 3)), ("W1", (3, 4)), ("W2", (4, 3)))}
-        state |= {"b1": np.zeros(4), "b2": np.zeros(3), "y": said["y"], "reg": float(said["sliders"].pop("reg"))}
-        assert len(said["sliders"]) == 37
-        for label, value in said["sliders"].items():
+        state |= {"b1": np.zeros(4), "b2": np.zeros(3), "y": shown["y"], "reg": float(shown["sliders"].pop("reg"))}
+        assert len(shown["sliders"]) == 37
+        for label, value in shown["sliders"].items():
             name, index = re.fullmatch(r"(\w+)\[([\d,]+)\]", label).groups()
             state[name][tuple(map(int, index.split(",")))] = float(value)
         q = by_handgrad(Problem(state)) | state
-        for entry in said["entries"]:
+        for entry in shown["entries"]:
             name, index, value, gradient = re.fullmatch(
                 r"(\w+)(?:\[([\d,]+)\])? is (\S+?)(?:, gradient (\S+))?", entry.replace("−", "-")
             ).groups()
@@ -383,20 +383,20 @@ def test_arrow_keys_move_within_an_array_and_tab_between_arrays(report):
 
 
 def test_planted_mistake_shows_on_the_page(report):
-    said = report["planted"]
+    shown = report["planted"]
 
-    assert said["verdict"] == "Detected: 31 of 32 numbers are wrong."
-    assert [row[:3] for row in said["wrong"]] == ["dW1", "db1", "dW2", "db2"]
-    assert "cause: mean-twice: The mean over the batch is taken twice" in said["oracle"]
-    assert "planted" in "".join(said["lines"])
-    assert sum(", wrong" in entry for entry in said["entries"]) > 31
+    assert shown["verdict"] == "Detected: 31 of 32 numbers are wrong."
+    assert [row[:3] for row in shown["wrong"]] == ["dW1", "db1", "dW2", "db2"]
+    assert "cause: mean-twice: The mean over the batch is taken twice" in shown["oracle"]
+    assert "planted" in "".join(shown["lines"])
+    assert sum(", wrong" in entry for entry in shown["entries"]) > 31
 
 
 def test_undetectable_mistake_is_explained(report):
-    said = report["hidden"]
+    shown = report["hidden"]
 
-    assert said["verdict"].startswith("Not detectable in this state, because reg is 0")
-    assert "cause: l2-missing" in said["oracle"]
-    assert said["wrong"] == []
+    assert shown["verdict"].startswith("Not detectable in this state, because reg is 0")
+    assert "cause: l2-missing" in shown["oracle"]
+    assert shown["wrong"] == []
     assert report["none"]["verdict"].startswith("No mistake is planted")
     assert report["none"]["oracle"] == ""
