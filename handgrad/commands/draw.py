@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from handgrad import graph
-from handgrad.networks import init_params
+from handgrad.networks import NETWORKS, init_params
 from handgrad.rules import ACTIVATIONS
 
 __all__ = ["add"]
@@ -23,8 +23,8 @@ examples:
       the repeated layers as a single node
 """
 
-#: How many hidden layers a network has, or for an mlp has if nothing else is said.
-_HIDDEN = {"softmax_classifier": 0, "two_layer": 1, "three_layer": 2, "mlp": 3}
+#: The number of layers of each perceptron; that of an mlp is only the default.
+_DEPTHS = {name: net.DEPTH for name, net in NETWORKS.items() if "DEPTH" in vars(net)} | {"mlp": 4}
 
 
 def add(commands: Any) -> None:
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    draw.add_argument("network", choices=_HIDDEN, metavar="NETWORK", help=", ".join(_HIDDEN))
+    draw.add_argument("network", choices=_DEPTHS, metavar="NETWORK", help=", ".join(_DEPTHS))
     draw.add_argument(
         "--sizes", type=int, nargs="+", metavar="SIZE", help="inputs, hidden units and classes (default: 4 10 … 3)"
     )
@@ -77,14 +77,12 @@ def _run(args: argparse.Namespace) -> None:
 
 def _loss(args: argparse.Namespace) -> Any:
     """Return the network's loss as a graph."""
-    hidden = _HIDDEN[args.network]
-    sizes = args.sizes or [4, *[10] * hidden, 3]
-    if args.network == "mlp":
-        hidden = max(len(sizes) - 2, 0)
-    elif args.activation:
+    is_mlp, depth = args.network == "mlp", _DEPTHS[args.network]
+    sizes = args.sizes or [4, *[10] * (depth - 1), 3]
+    if args.activation and not is_mlp:
         raise ValueError(f"--activation requires mlp, got {args.network}, whose hidden units are ReLUs")
-    if len(sizes) != hidden + 2 or min(sizes) < 1:
-        count = "at least two" if args.network == "mlp" else hidden + 2
+    if len(sizes) < 2 or (len(sizes) != depth + 1 and not is_mlp) or min(sizes) < 1:
+        count = "at least two" if is_mlp else depth + 1
         raise ValueError(f"--sizes of {args.network} must be {count} positive integers, got {sizes}")
     if args.batch < 1:
         raise ValueError(f"--batch must be at least 1, got {args.batch}")
@@ -94,4 +92,4 @@ def _loss(args: argparse.Namespace) -> Any:
     X = graph.Variable(rng.standard_normal((args.batch, sizes[0])), "X")
     y = rng.integers(0, sizes[-1], args.batch)
     params = graph.variables(init_params(sizes, rng=rng))
-    return graph.network_loss(params, X, y, args.reg, activation=[args.activation or "relu"] * hidden)
+    return graph.network_loss(params, X, y, args.reg, activation=[args.activation or "relu"] * (len(sizes) - 2))
