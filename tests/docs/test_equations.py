@@ -105,14 +105,14 @@ def verdict(computed, forward=FORWARD):
     [
         ("dz = 2 * z\ndW = x.T @ dz\ndx = dz @ W.T", "right"),
         ("dz = 2 * z\ndW = np.einsum('nd,nh->dh', x, dz)\ndW = x.T @ dz", "right"),
-        ("dz = z", "dz = z: [["),
-        ("dz = 2 * z\ndW = dz.T @ x", "shape (4, 3), expected (3, 4)"),
+        ("dz = z", "dz = z: must be [["),
+        ("dz = 2 * z\ndW = dz.T @ x", "shape must be (3, 4), got (4, 3)"),
         ("z == np.einsum('nd,dh->nh', x, W) == x @ W", "right"),
-        ("z == x @ W == x @ W + 1e-6", "z == x @ W == x @ W + 1e-06: [["),
-        ("z = x @ W * (1 + 1e-6)", "expected"),
+        ("z == x @ W == x @ W + 1e-6", "z == x @ W == x @ W + 1e-06: must be [["),
+        ("z = x @ W * (1 + 1e-6)", "must be"),
         ("a = z**2\nJ == np.sum(a)", "right"),
-        ("a = z**2", "nothing is said of it: a = z ** 2"),
-        ("print(z)", "expected name = … or a == b"),
+        ("a = z**2", "defined but never used: a = z ** 2"),
+        ("print(z)", "a line must be name = … or a == b"),
     ],
 )
 def test_a_line_is_judged_by_what_it_claims(computed, expected):

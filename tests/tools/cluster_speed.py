@@ -1,15 +1,16 @@
-"""What a second worker gains: ``python -m tests.tools.cluster_speed``, for ``docs/guides/cluster.md``.
+"""Measure the gain from a second Dask worker, for ``docs/guides/cluster.md``.
 
-One process, a cluster of one worker and a cluster of two, each worker with one thread, take turns. Each round times the
-three one after the other, so that what else the machine does weighs on all of them; what is printed is the median over
-the rounds, with the quartiles.
+Usage: python -m tests.tools.cluster_speed [--rounds 7] [--rows 60000]
+
+One process, a cluster of one worker and a cluster of two, with one thread per worker, take turns. Each round times all
+three, so that other load on the machine slows all of them alike. The table gives medians and quartiles over the rounds.
 """
 
 import argparse
 import os
 import time
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the workers have it
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the workers
 
 import dask.array as da
 import numpy as np
@@ -23,10 +24,10 @@ STEPS = 5
 
 
 def main():
-    """Time the steps of the page, and the cost of a step that computes next to nothing."""
-    parser = argparse.ArgumentParser(description="What a second worker gains.")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--rows", type=int, default=60_000)
+    """Time the page's steps, and a step that computes almost nothing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.cluster_speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="default: 7")
+    parser.add_argument("--rows", type=int, default=60_000, help="default: 60000")
     args = parser.parse_args()
     N, D, H, C = args.rows, 784, 256, 10
     rng = np.random.default_rng(0)
@@ -36,7 +37,7 @@ def main():
         here, data = None, {}
         for at in (one, two):
             drawn = da.random.default_rng(0)
-            X = drawn.standard_normal((N, D), chunks=(N // 2, D))  # by the workers: nothing is sent
+            X = drawn.standard_normal((N, D), chunks=(N // 2, D))  # on the workers, so nothing is sent
             y = drawn.integers(0, C, N, chunks=N // 2)
             data[at] = at.persist([X, y])
         data[here] = [a.compute(scheduler=one) for a in data[one]]
@@ -48,7 +49,7 @@ def main():
             return distributed.loss_and_grad(two_layer, params, X, y, scheduler=at)
 
         def descent(batch_size):
-            """Return a function that goes so many steps and returns when each ended."""
+            """Return a function that takes STEPS steps and returns the mean time of one."""
 
             def steps(at):
                 ends = []
@@ -88,14 +89,14 @@ def main():
 
 
 def timed(step, at):
-    """Return the seconds that a step took, or says that it took."""
+    """Return the seconds that a step took, or the time that it returned itself."""
     start = time.perf_counter()
     found = step(at)
     return found if isinstance(found, float) else time.perf_counter() - start
 
 
 def in_milliseconds(times):
-    """Return the median and the quartiles."""
+    """Return the median and the quartiles, formatted."""
     low, median, high = 1e3 * np.quantile(times, [0.25, 0.5, 0.75])
     return f"{median:,.1f} ({low:,.1f}-{high:,.1f})" if high > 0.01 else "-"
 

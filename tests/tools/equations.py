@@ -1,23 +1,26 @@
-"""The equations of the derivation pages, executed: what stands beside a formula is computed, and compared.
+"""Execute the equations of the derivation pages, and compare the results with what the pages claim.
 
-A page has three kinds of blocks for it. ``{forward}`` declares what is given, and computes J of it::
+Usage: python -m tests.tools.equations, which counts the executed equations of each page and says why others are not.
 
-    X: (N, D)                    an array of that shape; sizes have names
+A page has three kinds of blocks. ``{forward}`` declares the inputs and computes J from them::
+
+    X: (N, D)                    an array of that shape; sizes are named
     y: labels(C)[N]              integers in [0, C)
     reg: between(0, 2)[()]       numbers from a range
-    J = np.mean(X) * reg         each line defines one quantity, the last is called J
+    J = np.mean(X) * reg         each line defines one quantity, the last one is J
 
-``{math}`` is a displayed equation with a label; and ``{computed}`` under it is the same in NumPy, on the numbers of the
-forward pass and of the lines before. A line ``dz1 = …`` claims to be the gradient of J with respect to z1, and is
-compared with ``jax.grad`` with respect to that very quantity. A line that gives a name again claims to be equal to what
-it was. ``a == b`` claims just that. Any other line defines a name, which a later line has to use.
+``{math}`` is a displayed equation with a label. ``{computed}`` below it is the same in NumPy, and can use the values of
+the forward pass and of earlier lines. A line ``dz1 = …`` claims to be the gradient of J with respect to z1, and is
+compared with ``jax.grad`` with respect to that quantity. A line that assigns a name again claims that its value is the
+same. ``a == b`` claims just that. Any other line defines a name, which a later line must use.
 
-Under an equation that is not executed stands, in a comment, why: ``% not computed: a limit``.
+A comment below an equation that is not executed gives the reason: ``% not computed: a limit``.
 
-The comparison is to half of the digits: it is the formula that is judged here. How many digits a program keeps is
-measured elsewhere (``python -m oracle accuracy``).
+Values are compared to half of their digits: this checks formulas. ``python -m oracle accuracy`` measures how many
+digits a program keeps.
 """
 
+import argparse
 import ast
 import re
 import sys
@@ -33,7 +36,7 @@ from oracle.rounding.monte_carlo import perturbed
 
 DERIVATIONS = Path(__file__).parents[2] / "docs" / "derivations"
 TOLERANCE = np.sqrt(np.finfo(float).eps)
-ROUNDING = 2**12 * np.finfo(float).eps  # what may be left of numbers of ordinary size that cancel to 0
+ROUNDING = 2**12 * np.finfo(float).eps  # what may remain when numbers of ordinary size cancel to 0
 
 _BLOCK = re.compile(
     r"^```\{(math|forward|computed)\}\n(.*?)^```\n(?:\n?% not computed: ([^\n]*)\n)?", re.DOTALL | re.MULTILINE
@@ -41,12 +44,12 @@ _BLOCK = re.compile(
 
 
 class WrongEquationError(AssertionError):
-    """A line that does not give what the page says it does."""
+    """A line whose value is not what the page claims."""
 
 
 @dataclass
 class Equation:
-    """A displayed equation, its lines of code, and why there are none if there are none."""
+    """A displayed equation, with its lines of code or the reason why it has none."""
 
     label: str
     formula: str
@@ -56,19 +59,19 @@ class Equation:
 
 @dataclass
 class Section:
-    """What is computed forward, and the equations on it."""
+    """A forward block and the equations that follow it."""
 
     forward: str = ""
     equations: list[Equation] = field(default_factory=list)
 
     @property
     def lines(self):
-        """All lines that are computed, in order, as statements of one program."""
+        """All executed lines in order, as the statements of one program."""
         return ast.parse("\n".join(e.computed for e in self.equations)).body
 
 
 def sections(text):
-    """Return the sections of a page: each begins with what is computed forward."""
+    """Return the sections of a page, each of which begins with a forward block."""
     found = [Section()]
     for kind, body, reason in _BLOCK.findall(text):
         if kind == "forward":
@@ -83,7 +86,7 @@ def sections(text):
 
 # ---------------------------------------------------------------------------------------------- problems
 class _Sizes(dict):
-    """Names of sizes, drawn when they are met."""
+    """Sizes by name, drawn at their first use."""
 
     def __init__(self, draw, known):
         super().__init__(known)
@@ -97,7 +100,7 @@ class _Sizes(dict):
 
 
 class _Entries:
-    """Where the entries of an array come from; indexed by its shape."""
+    """A source of arrays, indexed by their shape."""
 
     def __init__(self, draw):
         self.draw = draw
@@ -107,7 +110,7 @@ class _Entries:
 
 
 def problem(forward, size, rng):
-    """Return the arrays and sizes that a forward block declares, with sizes from a function of their names."""
+    """Return the arrays and sizes that a forward block declares; ``size(name)`` draws the sizes."""
     whole = rng.random() < 0.3  # small whole numbers hit every kink
 
     def normal(shape):
@@ -136,7 +139,7 @@ class Numbers:
 
 
 def numbers(section, size, rng):
-    """Return those of a random problem, with sizes from a function of their names."""
+    """Return the numbers of a random problem; ``size(name)`` draws its sizes."""
     given, sizes = problem(section.forward, size, rng)
     steps = [line for line in ast.parse(section.forward).body if isinstance(line, ast.Assign)]
 
@@ -158,11 +161,11 @@ def numbers(section, size, rng):
 
 def check(lines, of):
     """Raise WrongEquationError unless every line gives what it claims on these numbers."""
-    known, unproved = dict(of.known), {}
+    known, unused = dict(of.known), {}
     for line in lines:
         source = ast.unparse(line)
         used = {node.id for node in ast.walk(line) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        unproved = {name: text for name, text in unproved.items() if name not in used}
+        unused = {name: text for name, text in unused.items() if name not in used}
         if isinstance(line, ast.Expr) and isinstance(line.value, ast.Compare):
             first, *others = [eval(ast.unparse(side), known) for side in (line.value.left, *line.value.comparators)]
             for other in others:
@@ -175,25 +178,25 @@ def check(lines, of):
             for claim in claims:
                 _compare(source, value, claim)
             if not claims:
-                unproved[name] = source
+                unused[name] = source
             known[name] = value
         else:
-            raise WrongEquationError(f"expected name = … or a == b, given: {source}")
-    if unproved:
-        raise WrongEquationError(f"defined, but nothing is said of it: {'; '.join(unproved.values())}")
+            raise WrongEquationError(f"a line must be name = … or a == b, got: {source}")
+    if unused:
+        raise WrongEquationError(f"defined but never used: {'; '.join(unused.values())}")
 
 
 def _compare(source, given, expected):
     given, expected = np.asarray(given, float), np.asarray(expected, float)
     if given.shape != expected.shape:
-        raise WrongEquationError(f"{source}: shape {given.shape}, expected {expected.shape}")
+        raise WrongEquationError(f"{source}: shape must be {expected.shape}, got {given.shape}")
     largest = np.max(np.abs(expected), initial=0)
     if not np.allclose(given, expected, rtol=TOLERANCE, atol=TOLERANCE * largest + ROUNDING):
-        raise WrongEquationError(f"{source}: {given.tolist()}, expected {expected.tolist()}")
+        raise WrongEquationError(f"{source}: must be {expected.tolist()}, got {given.tolist()}")
 
 
 def table(pages):
-    """Return how many equations each page has, how many are executed, and why the others are not."""
+    """Return a table of each page's number of equations, how many are executed, and why the others are not."""
     lines = ["| page | equations | executed | the others |", "|---|---|---|---|"]
     for page in pages:
         equations = [e for section in sections(page.read_text()) for e in section.equations]
@@ -203,4 +206,5 @@ def table(pages):
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     sys.stdout.write(table(sorted(DERIVATIONS.glob("*.md"))) + "\n")

@@ -1,6 +1,6 @@
-"""Calls ``oracle.check`` on right programs, in every convention and with new problems each time, and counts alarms.
+"""Count the false positives of ``oracle.check`` on correct programs, in every convention and on new problems each time.
 
-python -m tests.tools.false_positives --calls 1000
+Usage: python -m tests.tools.false_positives [--calls 1000] [--seed 0]
 """
 
 import argparse
@@ -14,21 +14,21 @@ from tests.mistakes.styles import right
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.false_positives", description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=1000, help="default: 1000")
+    parser.add_argument("--seed", type=int, default=0, help="of the first call (default: 0)")
     options = parser.parse_args()
     programs = right()
-    started, alarms = time.perf_counter(), 0
+    started, count = time.perf_counter(), 0
     calls = itertools.islice(itertools.cycle(programs.items()), options.calls)
     for i, (name, (candidate, conventions)) in enumerate(track([*calls], "checking")):
         verdict = oracle.check(candidate, "two_layer", conventions=conventions, seed=options.seed + i)
         if not verdict.ok:
-            alarms += 1
+            count += 1
             print(f"{name} (seed {options.seed + i}):\n{verdict}\n", flush=True)
     took = f"{time.perf_counter() - started:.0f} s"
-    print(f"{alarms} alarms in {options.calls} calls on {len(programs)} right programs, {took}")
-    return int(alarms > 0)
+    print(f"{count} false positives in {options.calls} calls on {len(programs)} correct programs, {took}")
+    return int(count > 0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Every reader of files with valid ones to start from, ways to change those that keep some structure, and bombs.
+"""Malformed files for every reader: valid files, mutations that keep some of their structure, and bombs.
 
-A reader may return what is in a file or refuse it with a ValueError that begins with the file's name. All else is found
-by ``check``: another exception, memory that ran out, a warning, a wait; and after ``watch`` whatever reaches further.
+A reader may return the contents of a file, or refuse it with a ValueError that begins with the file's name. ``check``
+finds anything else: another exception, exhausted memory, a warning, a long wait; after ``forbid_side_effects``, also
+any attempt to run, write or send something. ``python -m tests.tools.fuzz`` searches for files that fail it.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from rich.cells import cell_len
@@ -36,94 +38,97 @@ from oracle.campaigns.database import Findings
 from oracle.campaigns.table import Row, report
 from oracle.rounding.monte_carlo import Comparison
 
-SECONDS = 10  # that a reader may take for a file
+SECONDS = 10  # CPU time that a reader may take for one file
 RNG = np.random.default_rng(0)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """``read(path)`` reads a file; ``seeds(folder)`` writes what lies beside it, and returns files that it accepts."""
+    """A function ``read(path)``, and what is needed to test it.
+
+    ``seeds(folder)`` writes the files that must lie beside it and returns valid contents; ``mutate`` changes contents.
+    """
 
     name: str
     seeds: Callable[[Path], list[bytes]]
     read: Callable[[Path], Any]
-    change: Callable[[bytes, random.Random], bytes]
+    mutate: Callable[[bytes, random.Random], bytes]
 
 
 class Fault(AssertionError):
-    """What a reader must never do."""
+    """A reader did something that it must never do."""
 
 
 def check(reader: Reader, path: Path, content: bytes) -> bool:
-    """Return whether the reader takes the file; raise Fault if it neither takes it nor refuses it as it should."""
+    """Return True if the reader accepts the file, False if it refuses it properly; raise Fault otherwise."""
     path.write_bytes(content)
     started = time.process_time()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error")
-            warnings.simplefilter("ignore", DeprecationWarning)  # of Python's own reading of '\\x': shown to nobody
-            with _watched():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from Python's parser, about '\\x'; hidden by default
+            with _side_effects_forbidden():
                 reader.read(path)
-        taken = True
-    except (NonFiniteError, TrainingDiverged):  # a run of which the numbers are no good is a run
-        taken = False
+        accepted = True
+    except (NonFiniteError, TrainingDiverged):  # a valid run with unusable numbers
+        accepted = False
     except ValueError as error:
         if isinstance(error.__cause__, MemoryError | Warning):
             raise Fault(f"{type(error.__cause__).__name__} behind: {error}") from error
         place, _, reason = str(error).partition(str(path))
         if place not in ("", "cannot resume from ") or not reason.rpartition(":")[2].strip():
             raise Fault(f"a message without the file or the reason: {str(error)[:300]}") from error
-        taken = False
+        accepted = False
     except Exception as error:
         raise Fault(f"{type(error).__name__}: {str(error)[:300]}") from error
     if (took := time.process_time() - started) > SECONDS:
         raise Fault(f"{took:.1f} s")
-    return taken
+    return accepted
 
 
-# what a reader must not set off: found by Python's audit hooks, which cannot be taken off again
+# audit events that a reader must not cause; Python's audit hooks cannot be removed once added
 _FORBIDDEN = ("compile", "exec", "import", "pickle.", "os.", "shutil.", "subprocess.", "socket.", "ctypes.", "code.")
-_watching = False
+_reading = False
 
 
-def watch() -> None:
-    """From now on, make it a Fault if reading sets off any of these."""
+def forbid_side_effects() -> None:
+    """Make it a Fault, from now on, if a reader causes any of these events or opens a file for writing."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        global _watching
+        global _reading
         writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
-        if _watching and (event.startswith(_FORBIDDEN) or writes):
-            _watching = False
+        if _reading and (event.startswith(_FORBIDDEN) or writes):
+            _reading = False
             raise Fault(f"{event} {arguments}")
 
     sys.addaudithook(hook)
 
 
 @contextlib.contextmanager
-def _watched() -> Iterator[None]:
-    global _watching
-    _watching = True
+def _side_effects_forbidden() -> Iterator[None]:
+    global _reading
+    _reading = True
     try:
         yield
     finally:
-        _watching = False
+        _reading = False
 
 
 # ---- npz: digits, checkpoints, runs --------------------------------------------------------------------------------
 
 
 def npz(entries: list[tuple[str, bytes]], packed: int = zipfile.ZIP_STORED) -> bytes:
-    """Return a zip file of these entries, with all its sums right."""
+    """Return a zip file of these entries, with correct checksums."""
     out = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", packed) as archive:
-        warnings.simplefilter("ignore")  # of two entries with one name
+        warnings.simplefilter("ignore")  # about two entries with one name
         for name, content in entries:
             archive.writestr(zipfile.ZipInfo(name), content, packed)
     return out.getvalue()
 
 
 def npy(descr: str = "'<f8'", shape: str = "(1,)", order: str = "False", data: bytes = bytes(8)) -> bytes:
-    """Return an array as ``np.save`` writes it, whatever its header says."""
+    """Return an array in the format of ``np.save``, with any header."""
     header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) & 0xFFFF) + header.encode("latin-1") + data
@@ -153,7 +158,7 @@ def saved(value: Any) -> bytes:
     return out.getvalue()
 
 
-def change_npz(content: bytes, rng: random.Random) -> bytes:
+def mutate_npz(content: bytes, rng: random.Random) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [(e.filename, archive.read(e)) for e in archive.infolist()]
@@ -175,7 +180,7 @@ def change_npz(content: bytes, rng: random.Random) -> bytes:
         case 5:
             array = saved(rng.choice(TEXTS))
         case 6:
-            array = saved(change_json(array[128:].decode("utf-32", "ignore"), rng))
+            array = saved(mutate_json(array[128:].decode("utf-32", "ignore"), rng))
         case 7:
             packed = rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
         case 8:
@@ -186,7 +191,7 @@ def change_npz(content: bytes, rng: random.Random) -> bytes:
     return npz(entries, packed)
 
 
-def change_json(text: str, rng: random.Random) -> str:
+def mutate_json(text: str, rng: random.Random) -> str:
     """Return a JSON text with one entry changed, at any depth."""
     try:
         tree = json.loads(text)
@@ -211,7 +216,7 @@ def idx(shape: tuple[int, ...], data: bytes = b"", dtype: int = 8) -> bytes:
     return struct.pack(f">4B{len(shape)}I", 0, 0, dtype, len(shape), *shape) + data
 
 
-def change_idx(content: bytes, rng: random.Random) -> bytes:
+def mutate_idx(content: bytes, rng: random.Random) -> bytes:
     with contextlib.suppress(Exception):
         content = gzip.decompress(content)
     match rng.randrange(4):
@@ -254,7 +259,7 @@ SNIPPETS = [
 ]  # fmt: skip
 
 
-def change_pickle(content: bytes, rng: random.Random) -> bytes:
+def mutate_pickle(content: bytes, rng: random.Random) -> bytes:
     places = [0]
     with contextlib.suppress(Exception):
         places += [at for _, _, at in pickletools.genops(content) if at is not None]
@@ -262,7 +267,7 @@ def change_pickle(content: bytes, rng: random.Random) -> bytes:
     match rng.randrange(5):
         case 0:
             return content[:at] + rng.choice(SNIPPETS) + content[at:]
-        case 1:  # in the place of an instruction
+        case 1:  # in place of an instruction
             return content[:at] + rng.choice(SNIPPETS) + content[min([p for p in places if p > at], default=at) :]
         case 2:
             other = rng.choice(places)
@@ -275,7 +280,7 @@ def change_pickle(content: bytes, rng: random.Random) -> bytes:
 
 
 def flip(content: bytes, rng: random.Random) -> bytes:
-    """Return the bytes with some of them changed, moved, left out or repeated."""
+    """Return the bytes with some of them changed, inserted, deleted or repeated."""
     if not content:
         return bytes(rng.randrange(256) for _ in range(rng.randrange(20)))
     changed = bytearray(content)
@@ -319,21 +324,18 @@ def _run(generator: Any) -> Callable[[Path], list[bytes]]:
 
 def _load(path: Path) -> None:
     load_checkpoint(path)
-    with contextlib.suppress(ValueError):  # in a checkpoint without parameters
+    with contextlib.suppress(ValueError):  # for a checkpoint without parameters
         load_params(path)
 
 
 def _digits(path: Path) -> None:
-    before, digits.__globals__["__file__"] = digits.__globals__["__file__"], str(path)
-    try:
+    with patch.dict(digits.__globals__, __file__=str(path)):
         X, y = digits()
-        assert (X.shape, y.shape) == ((1797, 64), (1797,))
-    finally:
-        digits.__globals__["__file__"] = before
+    assert (X.shape, y.shape) == ((1797, 64), (1797,))
 
 
 def _mnist_files(name: str) -> Callable[[Path], list[bytes]]:
-    """Return what writes the other files of MNIST, with two examples each, and returns this one."""
+    """Return a function that writes the files of MNIST, with two examples each, and returns this one's contents."""
 
     def seeds(folder: Path) -> list[bytes]:
         for part in ("train", "t10k"):
@@ -355,7 +357,7 @@ def _batches(form: str) -> Callable[[Path], list[bytes]]:
 
 
 def _cifar10(path: Path) -> None:
-    X, y = _read_batch(str(path))  # one of the six files: the others' reading would be most of the time
+    X, y = _read_batch(str(path))  # one of the six files: reading the others would take most of the time
     assert X.shape == (len(y), 3072)
     assert set(y.tolist()) <= set(range(10))
 
@@ -376,37 +378,37 @@ def _campaigns(folder: Path) -> list[bytes]:
     return [(folder / "campaign.json").read_bytes()]
 
 
-cell_len("字")  # for which rich imports a table, once
+cell_len("字")  # makes rich import a table, before imports are forbidden
 
 
 def _campaign(path: Path) -> None:
-    saved = read_campaign(path)  # as Campaign does, which then writes it
+    saved = read_campaign(path)  # as Campaign does, before it writes the file
     report([tally.all for tally in saved["tallies"].values()], Console(file=io.StringIO()), saved["seconds"])
 
 
-def _change_campaign(content: bytes, rng: random.Random) -> bytes:
-    return flip(content, rng) if rng.random() < 0.3 else change_json(content.decode("utf-8", "ignore"), rng).encode()
+def _mutate_campaign(content: bytes, rng: random.Random) -> bytes:
+    return flip(content, rng) if rng.random() < 0.3 else mutate_json(content.decode("utf-8", "ignore"), rng).encode()
 
 
-#: By the name of the file that is hostile, and the folder that it lies in.
+#: By folder and name of the malformed file.
 READERS: dict[str, Reader] = {
-    place: Reader(place.rpartition("/")[2], *rest)
-    for place, *rest in [
-        ("digits/digits.npz", lambda folder: [DIGITS.read_bytes()], _digits, change_npz),
-        ("checkpoint/run.npz", _run(np.random.PCG64), _load, change_npz),
-        ("resume/run.npz", _run(np.random.PCG64), lambda path: _train(np.random.PCG64, 4, resume=path), change_npz),
+    name: Reader(name.rpartition("/")[2], *rest)
+    for name, *rest in [
+        ("digits/digits.npz", lambda folder: [DIGITS.read_bytes()], _digits, mutate_npz),
+        ("checkpoint/run.npz", _run(np.random.PCG64), _load, mutate_npz),
+        ("resume/run.npz", _run(np.random.PCG64), lambda path: _train(np.random.PCG64, 4, resume=path), mutate_npz),
         (
             "resume-mt19937/run.npz",
             _run(np.random.MT19937),
             lambda p: _train(np.random.MT19937, 4, resume=p),
-            change_npz,
+            mutate_npz,
         ),
-        ("resume-philox/run.npz", _run(np.random.Philox), lambda p: _train(np.random.Philox, 4, resume=p), change_npz),
-        ("mnist/t10k-images-idx3-ubyte", _mnist_files("images"), _mnist, change_idx),
-        ("mnist-labels/t10k-labels-idx1-ubyte", _mnist_files("labels"), _mnist, change_idx),
-        ("cifar10/test_batch", _batches(""), _cifar10, change_pickle),
+        ("resume-philox/run.npz", _run(np.random.Philox), lambda p: _train(np.random.Philox, 4, resume=p), mutate_npz),
+        ("mnist/t10k-images-idx3-ubyte", _mnist_files("images"), _mnist, mutate_idx),
+        ("mnist-labels/t10k-labels-idx1-ubyte", _mnist_files("labels"), _mnist, mutate_idx),
+        ("cifar10/test_batch", _batches(""), _cifar10, mutate_pickle),
         ("cifar10-binary/test_batch.bin", _batches(".bin"), _cifar10, flip),
-        ("campaign/campaign.json", _campaigns, _campaign, _change_campaign),
+        ("campaign/campaign.json", _campaigns, _campaign, _mutate_campaign),
     ]
 }
 DIGITS = Path(digits.__code__.co_filename).with_name("digits.npz")
@@ -416,7 +418,7 @@ DIGITS = Path(digits.__code__.co_filename).with_name("digits.npz")
 
 
 def _zeros(n: int) -> bytes:
-    """Return what a deflated stream of n times 16 MiB of zeros begins with."""
+    """Return the beginning of a deflated stream of n times 16 MiB of zeros."""
     packer = zlib.compressobj(9, wbits=-15)
     return (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)) * n
 
@@ -428,10 +430,10 @@ def _gz(start: bytes, n: int) -> bytes:
 
 
 def _deflated(n: int) -> bytes:
-    """Return a zip file of a checkpoint's beginning and an entry that unpacks to n times 16 MiB, less a byte."""
+    """Return a checkpoint's zip file with an entry that decompresses to n times 16 MiB, less a byte."""
     packed = _zeros(n) + b"\x03\0"
     content = bytearray(npz([("handgrad.npy", saved([1, 1])), ("a.npy", packed)]))
-    for signature, at in (b"PK\x03\x04", 8), (b"PK\x01\x02", 10):  # the method, then some words on, the length
+    for signature, at in (b"PK\x03\x04", 8), (b"PK\x01\x02", 10):  # the method and, 14 bytes later, the length
         start = content.rindex(signature)
         content[start + at : start + at + 2] = struct.pack("<H", zipfile.ZIP_DEFLATED)
         content[start + at + 14 : start + at + 18] = struct.pack("<I", n * 2**24 - 1)
@@ -439,7 +441,7 @@ def _deflated(n: int) -> bytes:
 
 
 def _overlapping() -> bytes:
-    """Return a zip file of sixty thousand entries, all of them the same 1 MB."""
+    """Return a zip file of sixty thousand entries that share the same 1 MB."""
     one = npz([("a.npy", npy(shape="(131072,)", data=bytes(2**20)))])
     at = one.index(b"PK\x01\x02")
     entry, n = one[at : one.index(b"PK\x05\x06")], 60_000
@@ -450,7 +452,7 @@ def _with(name: str, content: bytes) -> bytes:
     return npz([("handgrad.npy", saved([1, 1])), (name, content)])
 
 
-_M61 = 2**61 - 1  # integers' hashes are taken modulo this
+_M61 = 2**61 - 1  # the hash of an integer is its remainder modulo this
 BOMBS: dict[tuple[str, str], Callable[[], bytes]] = {
     ("mnist/t10k-images-idx3-ubyte", "40 bytes that claim 2^40 images"): lambda: idx((2**31, 2**9, 1), bytes(24)),
     ("mnist/t10k-images-idx3-ubyte", "4 GiB in 4 MB, as claimed"): lambda: _gz(idx((2**32 // 784, 28, 28)), 256),
@@ -458,22 +460,22 @@ BOMBS: dict[tuple[str, str], Callable[[], bytes]] = {
     ("mnist-labels/t10k-labels-idx1-ubyte", "4 GiB in 4 MB, as claimed"): lambda: _gz(idx((2**32 - 1,)), 256),
     ("mnist/t10k-images-idx3-ubyte", "255 dimensions of 2^32"): lambda: idx((2**32 - 1,) * 255, bytes(9)),
     ("checkpoint/run.npz", "a deflated entry of 4 GiB"): lambda: _deflated(256),
-    ("checkpoint/run.npz", "sixty thousand entries in the same place"): _overlapping,
+    ("checkpoint/run.npz", "sixty thousand entries that share their bytes"): _overlapping,
     ("checkpoint/run.npz", "a header that claims 8 TiB"): lambda: _with("a.npy", npy(shape="(1099511627776,)")),
-    ("checkpoint/run.npz", "text that claims 2^40 letters"): lambda: _with(
+    ("checkpoint/run.npz", "a string that claims 2^40 characters"): lambda: _with(
         "a.npy", npy("'<U0'", "(1099511627776,)", data=b"")
     ),
     ("checkpoint/run.npz", "a header of 9,000 minus signs"): lambda: _with("a.npy", npy("-" * 9000)),
     ("checkpoint/run.npz", "a header of 9,000 brackets"): lambda: _with("a.npy", npy("[" * 9000)),
-    ("checkpoint/run.npz", "an array of the header alone, no zip file"): lambda: npy(shape="(8589934592,)"),
-    ("checkpoint/run.npz", "30,000 dicts in dicts"): lambda: _with("a/" * 30000 + "b.npy", npy()),
+    ("checkpoint/run.npz", "only the header of an array, not a zip file"): lambda: npy(shape="(8589934592,)"),
+    ("checkpoint/run.npz", "30,000 nested dicts"): lambda: _with("a/" * 30000 + "b.npy", npy()),
     ("cifar10/test_batch", "ten million lists"): lambda: b"\x80\x02" + b"]" * 10**7 + b".",
-    ("cifar10/test_batch", "ten million tuples, one in the other"): lambda: b"\x80\x02N" + b"\x85" * 10**7 + b".",
+    ("cifar10/test_batch", "ten million nested tuples"): lambda: b"\x80\x02N" + b"\x85" * 10**7 + b".",
     ("cifar10/test_batch", "a memo of ten million"): lambda: b"\x80\x02N" + b"\x94" * 10**7 + b".",
-    ("cifar10/test_batch", "keys with one hash"): lambda: (
+    ("cifar10/test_batch", "keys with the same hash"): lambda: (
         b"\x80\x02}" + b"".join(b"\x8a\x0b" + (k * _M61).to_bytes(11, "little") + b"Ns" for k in range(90_000)) + b"."
     ),
-    ("cifar10/test_batch", "keys with one hash, all at once"): lambda: (
+    ("cifar10/test_batch", "keys with the same hash, in one instruction"): lambda: (
         b"\x80\x02}("
         + b"".join(b"\x8a\x0b" + (k * _M61).to_bytes(11, "little") + b"N" for k in range(140_000))
         + b"u."
@@ -491,15 +493,15 @@ BOMBS: dict[tuple[str, str], Callable[[], bytes]] = {
     ("cifar10/test_batch", "an array of minus one image"): lambda: pickle.dumps(
         {b"labels": [], b"data": _Forged((1, (-1, 3072), np.dtype("u1"), False, b""))}, 2
     ),
-    ("cifar10/test_batch", "objects at an address of the file's choice"): lambda: pickle.dumps(
+    ("cifar10/test_batch", "objects at an address that the file chooses"): lambda: pickle.dumps(
         {b"labels": [1], b"data": _Forged((1, (384,), np.dtype("O"), False, b"A" * 3072))}, 2
     ),
-    ("resume/run.npz", "no zip file, a number of 10 MB"): lambda: b"9" * 10**7,
+    ("resume/run.npz", "not a zip file but a number of 10 MB"): lambda: b"9" * 10**7,
 }  # fmt: skip
 
 
 class _Forged:
-    """Pickle as an array that is made up in this state."""
+    """An object whose pickle is that of an array with this state."""
 
     def __init__(self, state: tuple[Any, ...]) -> None:
         self.state = state

@@ -1,8 +1,9 @@
-"""Prints docs/causes.md: the causes that a verdict can name, and those of each known mistake.
+"""Print docs/causes.md: the causes that a verdict can name, and those of each known mistake.
 
-python -m tests.tools.mistakes_table > docs/causes.md
+Usage: python -m tests.tools.mistakes_table > docs/causes.md
 """
 
+import argparse
 import sys
 
 import oracle
@@ -60,4 +61,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m tests.tools.mistakes_table", description=__doc__.splitlines()[0]
+    ).parse_args()
     raise SystemExit(main())

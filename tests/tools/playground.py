@@ -1,8 +1,9 @@
 """The mistakes that docs/playground.md plants, in Python, and the oracle's verdict on each.
 
-python -m tests.tools.playground > docs/_static/playground/verdicts.js
+Usage: python -m tests.tools.playground > docs/_static/playground/verdicts.js
 """
 
+import argparse
 import json
 
 import oracle
@@ -69,4 +70,5 @@ def main():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     main()

@@ -1,9 +1,12 @@
-"""List what the Chinese edition of the derivations lacks: ``python -m tests.tools.untranslated``.
+"""List what the Chinese edition of the derivations lacks.
+
+Usage: python -m tests.tools.untranslated
 
 Lists each string of a page that has no translation, or only one of an older text, and each translation whose formulas,
 code or links differ from the original's. Exits with 1 if there are any.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -56,6 +59,7 @@ def missing(strings: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = [*missing(extract_strings(Path(folder)))]
     sys.stdout.write("\n".join([*found, f"{len(found)} to be translated"]) + "\n")
