@@ -1,7 +1,7 @@
-"""Bad input is refused here, with what was given and what was expected.
+"""Checks of arguments, whose errors say what an argument must be and what it is.
 
 Shapes, dtypes and the range of the labels are checked before anything is computed, without a pass over the data.
-Entries that are not finite are looked for only when a number that depends on all of them is not finite itself.
+Entries that are not finite are searched for only when a number that depends on all of them is not finite itself.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.namespace import NUMPY, Array, arange, library, namespace, require_alike
+from handgrad.arrays.namespace import NUMPY, Array, arange, check_same_library, detached, is_array, library, namespace
 
 # fmt: off
 __all__ = [
@@ -25,46 +25,46 @@ class NonFiniteError(ValueError):
     """An input holds an infinity or a NaN, or the loss overflowed."""
 
 
-def check_labels(y: Array, xp: Any, N: int, C: int, *, name: str = "y", whose: str = "the parameters") -> None:
-    """Raise unless ``y`` is (N,) integers in [0, C) in an array of the library xp, and N and C are at least 1."""
-    if not hasattr(y, "dtype"):
-        raise TypeError(f"{name} expected an array of integers, given {type(y).__name__}")
+def check_labels(y: Array, xp: Any, N: int, C: int, *, name: str = "y", reference: str = "the parameters") -> None:
+    """Raise unless ``y`` is an array of (N,) integers in [0, C) of the library xp, and N and C are at least 1."""
+    if not is_array(y):
+        raise TypeError(f"{name} must be an array of integers, got {type(y).__name__}")
     if xp is NUMPY and isinstance(y, np.ndarray):
         is_integral = y.dtype.kind in "iu"
     else:
-        xp = require_alike(name, y, xp, whose)
+        xp = check_same_library(name, y, xp, reference)
         if is_integral := xp.isdtype(y.dtype, "integral"):
-            y = xp.astype(y, arange(0, y).dtype, copy=False)  # PyTorch has no least entry of some dtypes
+            y = xp.astype(y, arange(0, y).dtype, copy=False)  # PyTorch has no minimum of some dtypes
     if not is_integral:
-        raise TypeError(f"{name} expected integers, given dtype {y.dtype}")
+        raise TypeError(f"{name} must be integers, got dtype {y.dtype}")
     if y.shape != (N,):
-        raise ValueError(f"{name} expected shape ({N},), one label an example, given {y.shape}")
+        raise ValueError(f"{name} must have shape ({N},), one label an example, got {y.shape}")
     if N == 0 or C == 0:
-        raise ValueError(f"expected at least one example and one class, given N = {N}, C = {C}")
+        raise ValueError(f"there must be at least one example and one class, got N = {N}, C = {C}")
     lowest, highest = number_in(xp.min(y)), number_in(xp.max(y))
     if lowest is not None and highest is not None and (lowest < 0 or highest >= C):
         wrong = lowest if lowest < 0 else highest
-        raise ValueError(f"{name} expected labels in [0, {C}), given {int(wrong)}")
+        raise ValueError(f"{name} must be in [0, {C}), got {int(wrong)}")
 
 
 def check_reg(reg: Any, dtype: Any = None) -> Any:
-    """Return ``reg`` as a number that leaves the dtype of what it multiplies alone; raise if it is negative."""
+    """Return ``reg`` as a number that does not change the dtype of an array it multiplies; raise if it is negative."""
     if isinstance(reg, bool | np.bool_) or (
         not isinstance(reg, int | float | np.number) and getattr(reg, "shape", None) != ()
     ):
-        raise TypeError(f"reg expected a real number, given {type(reg).__name__}")
+        raise TypeError(f"reg must be a real number, got {type(reg).__name__}")
     number = number_in(reg)
-    if number is None:  # traced: its value cannot be known, its dtype can
+    if number is None:  # traced: only the dtype is known
         return namespace(reg).astype(reg, dtype)
     if not 0 <= number < math.inf:
-        raise ValueError(f"reg expected a finite number, 0 or more, given {number}")
+        raise ValueError(f"reg must be finite and at least 0, got {number}")
     return number
 
 
 def check_inputs(
     params: Mapping[str, Array], X: Array, names: Sequence[str], *, input_grad: bool = False
 ) -> tuple[Any, Array]:
-    """Return the array library and X in the parameters' dtype; raise unless they make a network.
+    """Return the array library and X in the parameters' dtype; raise unless the shapes chain into a network.
 
     ``names`` are the parameters in order: W1, b1, W2, b2, …
     """
@@ -76,54 +76,54 @@ def check_inputs(
     dtype = arrays[0].dtype
     for a in arrays:
         if a.dtype != dtype:
-            given = ", ".join(f"{name} {params[name].dtype}" for name in names)
-            raise TypeError(f"params expected one dtype, given {given}")
+            dtypes = ", ".join(f"{name} {params[name].dtype}" for name in names)
+            raise TypeError(f"params must have one dtype, got {dtypes}")
     X = _real(X, xp, dtype)
 
     last, width = "X", X.shape
     if len(width) != 2:
-        raise ValueError(f"X expected 2 dimensions (N, D), given shape {width}")
+        raise ValueError(f"X must have 2 dimensions (N, D), got shape {width}")
     for i in range(0, len(arrays), 2):
         W, b = arrays[i].shape, arrays[i + 1].shape
         if len(W) != 2 or W[0] != width[1]:
-            raise ValueError(f"{names[i]} expected shape ({width[1]}, …) to follow {last} {width}, given {W}")
+            raise ValueError(f"{names[i]} must have shape ({width[1]}, …) to follow {last} {width}, got {W}")
         if b != W[1:]:
-            raise ValueError(f"{names[i + 1]} expected shape ({W[1]},) to go with {names[i]} {W}, given {b}")
+            raise ValueError(f"{names[i + 1]} must have shape ({W[1]},) to go with {names[i]} {W}, got {b}")
         last, width = names[i], W
     if X.shape[0] == 0:
-        raise ValueError(f"X expected at least one example, given shape {X.shape}")
+        raise ValueError(f"X must have at least one example, got shape {X.shape}")
     return xp, X
 
 
 def check_keys(params: Mapping[str, Array], names: Sequence[str]) -> None:
     """Raise unless ``params`` is a dict of exactly these names."""
     if not isinstance(params, Mapping):
-        raise TypeError(f"params expected a dict of {', '.join(names)}, given {type(params).__name__}")
+        raise TypeError(f"params must be a dict of {', '.join(names)}, got {type(params).__name__}")
     if params.keys() != set(names):
-        given = ", ".join(map(str, params)) or "none"
-        raise ValueError(f"params expected the keys {', '.join(names)}, given {given}")
+        got = ", ".join(map(str, params)) or "none"
+        raise ValueError(f"params must have the keys {', '.join(names)}, got {got}")
 
 
-def check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:
+def check_like(params: Mapping[str, Array], arrays: Mapping[str, Array], owner: str) -> None:
     """Raise unless ``arrays`` have the keys, shapes and dtypes of ``params``."""
     if arrays.keys() != params.keys():
-        expected, given = (", ".join(map(str, d)) or "none" for d in (params, arrays))
-        raise ValueError(f"{what} expected the parameters' keys {expected}, given {given}")
+        expected, got = (", ".join(map(str, d)) or "none" for d in (params, arrays))
+        raise ValueError(f"{owner} must have the parameters' keys {expected}, got {got}")
     for name, p in params.items():
         a = arrays[name]
         if type(a) is not type(p):
-            require_alike(f"{what}: {name}", a, library(p), "the parameters")
+            check_same_library(f"{owner}: {name}", a, library(p), "the parameters")
         if a.shape != p.shape:
-            raise ValueError(f"{what} expected shape {p.shape} for {name}, given {a.shape}")
+            raise ValueError(f"{owner} must have shape {p.shape} for {name}, got {a.shape}")
         if a.dtype != p.dtype:
-            raise TypeError(f"{what} expected dtype {p.dtype} for {name}, given {a.dtype}")
+            raise TypeError(f"{owner} must have dtype {p.dtype} for {name}, got {a.dtype}")
 
 
 def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0, loss: Array = 0.0) -> None:
-    """Raise :class:`NonFiniteError`, naming the culprit, if ``witness`` or ``loss`` is not finite.
+    """Raise :class:`NonFiniteError`, naming the first such entry, if ``witness`` or ``loss`` is not finite.
 
-    A witness is a number that cannot be finite unless X is. The sum of one column of z1 = X W1 + b1 will do: an
-    infinity times any weight is an infinity or, at 0, a NaN. So X itself need not be read again.
+    A witness is a number that cannot be finite unless X is, so that X itself need not be read again. The sum of one
+    column of z1 = X W1 + b1 will do: an infinity times any weight is an infinity or, at 0, a NaN.
     """
     seen, total = number_in(witness), number_in(loss)
     if (seen is None or math.isfinite(seen)) and (total is None or math.isfinite(total)):
@@ -134,28 +134,30 @@ def check_finite(params: Mapping[str, Array], X: Array, *, witness: Array = 0.0,
         if xp.any(bad):
             at = np.unravel_index(int(xp.argmax(xp.astype(bad, xp.int8))), a.shape)
             index = ", ".join(map(str, at))
-            raise NonFiniteError(f"{name} expected finite entries, given {name}[{index}] = {float(a[at])}")
+            raise NonFiniteError(f"{name} must be finite, got {name}[{index}] = {float(a[at])}")
     if total is not None and not math.isfinite(total):
         raise NonFiniteError(f"the loss is {total} though all inputs are finite: it overflows {X.dtype}")
 
 
 def _real(X: Array, xp: Any, dtype: Any) -> Array:
-    """Return X in ``dtype``: integers and booleans are data, complex numbers and objects are not."""
-    if not hasattr(X, "dtype"):
-        raise TypeError(f"X expected an array, given {type(X).__name__}")
+    """Return X in ``dtype``; raise unless it is floating, integer or boolean."""
+    if not is_array(X):
+        raise TypeError(f"X must be an array, got {type(X).__name__}")
     if xp is NUMPY and isinstance(X, np.ndarray):
         is_real = X.dtype.kind in "fiub"
     else:
-        is_real = require_alike("X", X, xp, "the parameters").isdtype(X.dtype, ("bool", "integral", "real floating"))
+        is_real = check_same_library("X", X, xp, "the parameters").isdtype(
+            X.dtype, ("bool", "integral", "real floating")
+        )
     if not is_real:
-        raise TypeError(f"X expected real numbers, given dtype {X.dtype}")
+        raise TypeError(f"X must be real, got dtype {X.dtype}")
     return X if X.dtype == dtype else xp.astype(X, dtype)
 
 
 def number_in(x: Any) -> float | None:
-    """Return the number in a 0-d array, or None while ``jax.jit`` traces: then it has none yet."""
+    """Return the number in a 0-d array, or None while ``jax.jit`` traces and there is none yet."""
     try:
-        return float(x.detach() if hasattr(x, "detach") else x)  # PyTorch warns of numbers that it differentiates
+        return float(detached(x))
     except TypeError:
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handgrad import rules
-from handgrad.arrays.namespace import name_of
+from handgrad.arrays.namespace import WrappingNamespace, name_of
 from handgrad.graph.variable import Variable, apply, plain
 
 __all__ = ["namespace_over"]
@@ -34,13 +34,13 @@ _CONSTANT = frozenset(
 )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=32)
 def namespace_over(library: Any) -> Any:
     """Return the namespace for Variables that hold a library's arrays."""
     return _Namespace(library)
 
 
-class _Namespace:
+class _Namespace(WrappingNamespace):
     """Functions for Variables: rules where there is a derivative, else the library's own on the values."""
 
     def __init__(self, library: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.namespace import Array, device, namespace, require_alike, zeros
+from handgrad.arrays.namespace import Array, check_same_library, device, namespace, zeros
 from handgrad.graph.names import called
 from handgrad.graph.pytree import tree_map
 from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
@@ -251,7 +251,7 @@ def seed(output: Variable, cotangent: Any) -> Array:
         raise ValueError(f"cotangent expected the output's shape {output.shape}, given {np.shape(plain(cotangent))}")
     else:
         if hasattr(cotangent, "dtype"):
-            require_alike("cotangent", cotangent, xp, "the Variables")
+            check_same_library("cotangent", cotangent, xp, "the Variables")
         cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True, **device(output))
     return constant(cotangent, output.value) if isinstance(output.value, Variable) else cotangent
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from handgrad import rules
-from handgrad.arrays.namespace import Array, device, library, namespace, require_alike
+from handgrad.arrays.namespace import Array, check_same_library, device, library, namespace
 from handgrad.rules import Rule
 
 __all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
@@ -112,6 +112,11 @@ class Variable:
     def dtype(self) -> Any:
         """The value's dtype."""
         return self.value.dtype
+
+    @property
+    def device(self) -> Any:
+        """The value's device."""
+        return self.value.device
 
     @property
     def T(self) -> Any:
@@ -341,7 +346,7 @@ def constant(a: Any, like: Variable) -> Variable:
         given = a if isinstance(a, np.ndarray) else None
         xp = library(plain(like))
         if not isinstance(a, (*_NUMBERS, np.generic)):
-            require_alike("the graph", a, xp, "its Variables")
+            check_same_library("the graph", a, xp, "its Variables")
         number = leaf(xp.asarray(a, dtype=like.dtype, **device(like)), like.level)
         number.given, number.fingerprint = given, None if given is None else fingerprint(given)
         return number

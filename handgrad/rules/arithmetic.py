@@ -4,7 +4,7 @@ Where an argument was repeated to fit the other, each copy of an entry receives 
 over the repeated axes undoes the broadcasting.
 """
 
-from handgrad.arrays.namespace import Array, namespace, require_alike
+from handgrad.arrays.namespace import Array, check_same_library, is_array, namespace
 from handgrad.rules.broadcasting import broadcasting, check_broadcast, check_operands, unbroadcast
 from handgrad.rules.rule import ALL_NEEDED, Cotangents, Needs, Pullback, entrywise
 
@@ -177,10 +177,10 @@ def where(x: Array, y: Array, *, condition: Array) -> tuple[Array, Pullback]:
     (array([1., 9.]), array([5., 0.]), 7.0)
     """
     xp = check_operands("where", x, y)
-    if not hasattr(condition, "dtype"):
+    if not is_array(condition):
         raise TypeError(f"where: condition must be a boolean array, got {type(condition).__name__}")
     if type(condition) is not type(x):
-        require_alike("where: condition", condition, xp, "x and y")
+        check_same_library("where: condition", condition, xp, "x and y")
     if not xp.isdtype(condition.dtype, "bool"):
         raise TypeError(f"where: condition must be a boolean array, got dtype {condition.dtype}")
     for a in (x, y):

@@ -46,7 +46,7 @@ def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullb
     if scores.ndim != 2:
         raise ValueError(f"softmax_cross_entropy: scores must be (N, C), got {scores.shape}")
     N, C = scores.shape
-    check_labels(labels, xp, N, C, name="labels", whose="the scores")
+    check_labels(labels, xp, N, C, name="labels", reference="the scores")
     return unchecked_softmax_cross_entropy(scores, labels)
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any, TypeAlias
 
-from handgrad.arrays.namespace import Array, device, namespace
+from handgrad.arrays.namespace import Array, device, is_array, namespace
 from handgrad.rules.rule import ALL_NEEDED, Needs, Pullback, formula
 
 __all__ = ["logsumexp", "max", "mean", "sum", "var"]
@@ -164,7 +164,7 @@ def _count(name: str, x: Array, axes: tuple[int, ...], more_than: float = 0) -> 
 def _with_axes(dz: Array, x: Array, axes: tuple[int, ...]) -> Array:
     """Return dz with the reduced axes at length 1, so that it broadcasts against x."""
     xp = namespace(x)
-    dz = xp.asarray(dz, dtype=x.dtype, **({} if hasattr(dz, "dtype") else device(x)))
+    dz = xp.asarray(dz, dtype=x.dtype, **({} if is_array(dz) else device(x)))
     return xp.reshape(dz, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from handgrad.arrays.namespace import Array, gather, namespace, scatter_add, zeros
+from handgrad.arrays.indexing import gather, scatter_add
+from handgrad.arrays.namespace import Array, namespace, zeros
 from handgrad.rules.broadcasting import unbroadcast
 from handgrad.rules.rule import ALL_NEEDED, Cotangents, Needs, Pullback, formula
 

@@ -205,8 +205,8 @@ WRONG = {
     "no labels": (softmax_cross_entropy, (np.eye(2),), {}, "missing a required argument: 'labels'"),
     "too many": (softmax_cross_entropy, (np.eye(2), np.array([0, 1]), 0.1), {}, "too many positional arguments"),
     "an unknown option": (sum_rule, (np.eye(2),), {"axes": 0}, "unexpected keyword argument 'axes'"),
-    "labels of another dtype": (softmax_cross_entropy, (np.eye(2), np.eye(2)[0]), {}, "labels expected integers"),
-    "integers": (relu, (np.array([1, 2]),), {}, "expected a real floating array"),
+    "labels of another dtype": (softmax_cross_entropy, (np.eye(2), np.eye(2)[0]), {}, "labels must be integers"),
+    "integers": (relu, (np.array([1, 2]),), {}, "argument must be a real floating array"),
 }
 
 

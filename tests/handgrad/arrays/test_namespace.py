@@ -240,13 +240,13 @@ def test_two_kinds_of_arrays_that_meet_are_refused_and_named(eager, meeting, swa
 def test_what_is_not_real_floating_is_refused_in_every_kind(eager, wrong):
     params, X, y = small(eager)
 
-    with pytest.raises(TypeError, match=r"expected a real floating array, given dtype .*(int|bool|complex)"):
+    with pytest.raises(TypeError, match=r"argument must be a real floating array, got dtype .*(int|bool|complex)"):
         relu(eager.put(wrong))
     if wrong.dtype.kind != "i":
-        with pytest.raises(TypeError, match="labels expected integers, given dtype"):
+        with pytest.raises(TypeError, match="labels must be integers, got dtype"):
             softmax_cross_entropy(X, labels=eager.put(np.resize(wrong, 5)))
     if wrong.dtype.kind == "c":
-        with pytest.raises(TypeError, match="X expected real numbers, given dtype"):
+        with pytest.raises(TypeError, match="X must be real, got dtype"):
             two_layer.loss(params, eager.put(np.resize(wrong, (5, 4))), y)
 
 
@@ -254,7 +254,7 @@ def test_labels_out_of_range_are_refused_in_every_kind(eager):
     _, X, _ = small(eager)
 
     for label in (-1, 4):
-        with pytest.raises(ValueError, match=rf"labels expected labels in \[0, 4\), given {label}"):
+        with pytest.raises(ValueError, match=rf"labels must be in \[0, 4\), got {label}"):
             softmax_cross_entropy(X, labels=eager.put(np.array([0, 0, label, 0, 0])))
 
 
@@ -264,7 +264,7 @@ def test_what_is_not_finite_is_named_in_every_kind(eager):
 
     with (
         np.errstate(invalid="ignore"),
-        pytest.raises(ValueError, match=r"W2 expected finite entries, given W2\[2, 1\] = inf"),
+        pytest.raises(ValueError, match=r"W2 must be finite, got W2\[2, 1\] = inf"),
     ):
         two_layer.loss_and_grad(params, X, y)
 
@@ -428,7 +428,7 @@ def test_tensors_that_require_a_gradient_are_drawn(torch):
 
 def test_without_array_api_compat_the_extra_is_named(torch, monkeypatch):
     monkeypatch.setitem(sys.modules, "array_api_compat.torch", None)
-    namespace._by_compat.cache_clear()
+    namespace._compat_namespace.cache_clear()
 
     with pytest.raises(ImportError, match=r"arrays of torch need array-api-compat: pip install 'handgrad\[arrays\]'"):
         relu(torch.ones(3))

@@ -74,7 +74,7 @@ def test_a_drawing_without_the_package_graphviz_is_one_line_and_status_2(tmp_pat
         (["draw", "two_layer", "--sizes", "four"], "invalid int value: 'four'"),
         (["draw", "two_layer", "--batch", "0"], "--batch must be at least 1, got 0"),
         (["draw", "two_layer", "--seed", "-1"], "--seed must be at least 0, got -1"),
-        (["draw", "two_layer", "--reg", "-1"], "reg expected a finite number, 0 or more, given -1.0"),
+        (["draw", "two_layer", "--reg", "-1"], "reg must be finite and at least 0, got -1.0"),
         (["draw", "two_layer", "--activation", "tanh"], "--activation requires mlp, got two_layer"),
         (["draw", "mlp", "--activation", "step"], "invalid choice: 'step'"),
         (["draw", "two_layer", "-o", "net.gif"], "a drawing is saved as .svg, .png, .pdf, .dot"),

@@ -137,7 +137,7 @@ def test_pixels_are_scaled_about_the_mean_of_those_trained_on(pixels):
         (["train", "--learning-rate", "-1"], "learning_rate must be in [0, inf)"),
         (["train", "--learning-rate", "nan"], "learning_rate must be in [0, inf)"),
         (["train", "--decay", "2"], "rate must be in (0, 1], got 2.0"),
-        (["train", "--reg", "-1"], "reg expected"),
+        (["train", "--reg", "-1"], "reg must be"),
         (["train", "--seed", "-1"], "expected non-negative integer"),
         (["train", "--resume"], "--resume requires --checkpoint FILE"),
         (["train", "--resume", "--checkpoint", "/none/run.npz"], "/none/run.npz"),

@@ -243,7 +243,7 @@ def test_input_gradient_comes_only_when_asked_for(name, data):
         assert more.pop("X").dtype == problem.X.dtype
         assert all(np.array_equal(g, more[key]) for key, g in grads.items())
     else:
-        with pytest.raises(TypeError, match="expected a real floating array, given dtype int64"):
+        with pytest.raises(TypeError, match="argument must be a real floating array, got dtype int64"):
             network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
 
 
@@ -333,7 +333,7 @@ def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, functi
     else:
         X[0, 0] = np.inf
 
-    with pytest.raises(NonFiniteError, match=re.escape(f"expected finite entries, given {culprit}")):
+    with pytest.raises(NonFiniteError, match=re.escape(f"must be finite, got {culprit}")):
         getattr(NETWORKS[name], function)(params, X, y, 0.1)
 
 

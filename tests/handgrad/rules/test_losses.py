@@ -70,17 +70,17 @@ def test_labels_that_do_not_fit_are_refused():
     scores = np.zeros((2, 3))
 
     for labels, error in [
-        (np.array([0, 3]), "labels in \\[0, 3\\), given 3"),
-        (np.array([-1, 0]), "labels in \\[0, 3\\), given -1"),
+        (np.array([0, 3]), "labels must be in \\[0, 3\\), got 3"),
+        (np.array([-1, 0]), "labels must be in \\[0, 3\\), got -1"),
         (np.array([0]), r"shape \(2,\)"),
         (np.array([[0], [1]]), r"shape \(2,\)"),
     ]:
         with pytest.raises(ValueError, match=error):
             softmax_cross_entropy(scores, labels=labels)
     for labels in (np.array([0.0, 1.0]), np.array([True, False]), [0, 1]):
-        with pytest.raises(TypeError, match="labels expected"):
+        with pytest.raises(TypeError, match="labels must be"):
             softmax_cross_entropy(scores, labels=labels)
     with pytest.raises(ValueError, match="at least one example"):
         softmax_cross_entropy(np.zeros((0, 3)), labels=np.zeros(0, int))
-    with pytest.raises(ValueError, match=r"scores \(N, C\)"):
+    with pytest.raises(ValueError, match=r"scores must be \(N, C\)"):
         softmax_cross_entropy(np.zeros(3), labels=np.zeros(3, int))

@@ -27,11 +27,11 @@ def test_strength_of_any_numeric_type_leaves_the_dtype_alone(reg):
 
 @pytest.mark.parametrize("reg", [-0.1, np.nan, np.inf, -np.inf])
 def test_negative_or_infinite_strength_is_refused(reg):
-    with pytest.raises(ValueError, match=f"reg expected a finite number, 0 or more, given {reg}"):
+    with pytest.raises(ValueError, match=f"reg must be finite and at least 0, got {reg}"):
         l2(np.ones(2), reg=reg)
 
 
 @pytest.mark.parametrize("reg", [True, "0.1", None, np.ones(2), 1j])
 def test_strength_that_is_no_real_number_is_refused(reg):
-    with pytest.raises(TypeError, match="reg expected a real number"):
+    with pytest.raises(TypeError, match="reg must be a real number"):
         l2(np.ones(2), reg=reg)

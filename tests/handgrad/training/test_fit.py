@@ -475,7 +475,7 @@ def test_what_is_not_finite_from_the_start_is_bad_input_and_no_divergence():
         train(X=X, X_val=None, y_val=None)
     with pytest.raises(NonFiniteError, match=r"X_val must be finite, got X_val\[3, 2\] = nan"):
         train(X_val=X, y_val=y)
-    with pytest.raises(NonFiniteError, match=r"W2 expected finite entries"):
+    with pytest.raises(NonFiniteError, match=r"W2 must be finite"):
         train(params=params | {"W2": np.full((H, C), np.inf)})
 
 
@@ -507,8 +507,8 @@ def test_ctrl_c_without_a_checkpoint_hands_over_what_was_found():
         ({"X_val": np.ones((7, 3))}, ValueError, "X_val must have as many columns as X (22, 4), got (7, 3)"),
         ({"rng": np.random.RandomState(0)}, TypeError, "rng must be a numpy.random.Generator, got RandomState"),
         ({"y": np.ones(N)}, TypeError, "y must be integers, got dtype float64"),
-        ({"y": np.full(N, 3)}, ValueError, "y expected labels in [0, 3), given 3"),
-        ({"reg": -1.0}, ValueError, "reg expected"),
+        ({"y": np.full(N, 3)}, ValueError, "y must be in [0, 3), got 3"),
+        ({"reg": -1.0}, ValueError, "reg must be"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(change, error, message):

@@ -261,16 +261,16 @@ def test_settings_out_of_range_are_refused(make, error, message):
 @pytest.mark.parametrize(
     ("grads", "error", "message"),
     [
-        ({"W1": np.ones((2, 3))}, ValueError, "grads expected the parameters' keys W1, b1, given W1"),
+        ({"W1": np.ones((2, 3))}, ValueError, "grads must have the parameters' keys W1, b1, got W1"),
         (
             {"W1": np.ones((2, 3)), "b1": np.ones((1, 3))},
             ValueError,
-            "grads expected shape (3,) for b1, given (1, 3)",
+            "grads must have shape (3,) for b1, got (1, 3)",
         ),
         (
             {"W1": np.ones((2, 3)), "b1": np.ones(3, np.float32)},
             TypeError,
-            "grads expected dtype float64 for b1, given float32",
+            "grads must have dtype float64 for b1, got float32",
         ),
     ],
 )
@@ -287,7 +287,7 @@ def test_gradients_that_do_not_fit_are_refused(grads, error, message):
 def test_a_state_without_the_velocity_is_refused():
     params = {"w": np.ones(2)}
 
-    with pytest.raises(ValueError, match="velocity expected the parameters' keys w, given none"):
+    with pytest.raises(ValueError, match="velocity must have the parameters' keys w, got none"):
         sgd(0.1, momentum=0.9).update(params, sgd(0.1).init(params), params)
 
 

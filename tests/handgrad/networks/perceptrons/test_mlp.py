@@ -26,7 +26,7 @@ def test_an_activation_may_be_a_name_or_a_rule_for_all_layers_or_one_each(activa
 def test_what_is_no_dict_of_parameters_is_refused(params):
     _, X, y, reg = problem()
 
-    with pytest.raises(TypeError, match=re.escape(f"params expected a dict of W1, b1, given {type(params).__name__}")):
+    with pytest.raises(TypeError, match=re.escape(f"params must be a dict of W1, b1, got {type(params).__name__}")):
         mlp.loss(params, X, y, reg)
 
 

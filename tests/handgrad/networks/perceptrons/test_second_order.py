@@ -222,16 +222,16 @@ def test_other_libraries_arrays_stay_their_own(name, library):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda p, X, y: two_layer.hvp(p, {}, X, y), ValueError, "direction expected the parameters' keys"),
+        (lambda p, X, y: two_layer.hvp(p, {}, X, y), ValueError, "direction must have the parameters' keys"),
         (
             lambda p, X, y: two_layer.hvp(p, p | {"b1": np.ones(3)}, X, y),
             ValueError,
-            "direction expected shape (4,) for b1, given (3,)",
+            "direction must have shape (4,) for b1, got (3,)",
         ),
-        (lambda p, X, y: two_layer.hvp(p, p, X, y + 5), ValueError, "y expected labels in [0, 3)"),
-        (lambda p, X, y: two_layer.gauss_newton_product(p, p, X, y[:-1]), ValueError, "y expected shape (5,)"),
-        (lambda p, X, y: two_layer.gauss_newton_diagonal(p, X, y, -1.0), ValueError, "reg expected"),
-        (lambda p, X, y: two_layer.example_gradients(p, X[0], y), ValueError, "X expected 2 dimensions"),
+        (lambda p, X, y: two_layer.hvp(p, p, X, y + 5), ValueError, "y must be in [0, 3)"),
+        (lambda p, X, y: two_layer.gauss_newton_product(p, p, X, y[:-1]), ValueError, "y must have shape (5,)"),
+        (lambda p, X, y: two_layer.gauss_newton_diagonal(p, X, y, -1.0), ValueError, "reg must be"),
+        (lambda p, X, y: two_layer.example_gradients(p, X[0], y), ValueError, "X must have 2 dimensions"),
         (
             lambda p, X, y: mlp.hvp(p, p, X, y, activation=lambda z: tanh(z)),
             ValueError,
