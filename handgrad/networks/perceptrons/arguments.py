@@ -1,11 +1,12 @@
 """The arguments that all perceptrons take: their checks, and their paragraphs in the docstrings."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from handgrad.arrays.namespace import Array
 from handgrad.docstrings import complete
-from handgrad.rules.activations import ACTIVATIONS, identity
+from handgrad.rules.activations import ACTIVATIONS
 from handgrad.rules.rule import Rule
 from handgrad.validation import check_inputs, check_keys, check_labels, check_reg
 
@@ -25,12 +26,13 @@ Activation: TypeAlias = str | Rule | Sequence[str | Rule]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def names_of_depth(depth: int) -> list[str]:
+@functools.lru_cache(maxsize=32)
+def names_of_depth(depth: int) -> tuple[str, ...]:
     """Return W1, b1, W2, b2, … for this many layers."""
-    return [f"{kind}{i}" for i in range(1, depth + 1) for kind in "Wb"]
+    return tuple(f"{kind}{i}" for i in range(1, depth + 1) for kind in "Wb")
 
 
-def parameter_names(params: Mapping[str, Array]) -> list[str]:
+def parameter_names(params: Mapping[str, Array]) -> tuple[str, ...]:
     """Return W1, b1, W2, b2, … for as many layers as ``params`` can mean."""
     return names_of_depth(max(1, (len(params) + 1) // 2) if isinstance(params, Mapping) else 1)
 
@@ -52,13 +54,13 @@ def check_problem(
 
 
 def activation_rules(activation: Activation, params: Mapping[str, Array]) -> list[Rule]:
-    """Return the rule that follows each affine map: an activation, and the identity after the last."""
+    """Return the rule of each hidden layer."""
     hidden = len(params) // 2 - 1
     if isinstance(activation, str) or callable(activation):
         activation = [activation] * hidden
     if len(activation) != hidden:
         raise ValueError(f"activation must have {hidden} entries, one for each hidden layer, got {len(activation)}")
-    return [*map(_rule, activation), identity]
+    return [*map(_rule, activation)]
 
 
 def _rule(activation: str | Rule) -> Rule:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from handgrad.arrays.namespace import Array
 from handgrad.networks.perceptrons.arguments import Activation, activation_rules, parameter_names
+from handgrad.rules.activations import identity
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
 from handgrad.rules.rule import Pullback
 from handgrad.rules.second_derivatives import CURVATURES
@@ -49,7 +50,7 @@ def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> Fo
     """Return the forward pass of a network whose depth follows from the names of the parameters."""
     xp, h = check_inputs(params, X, parameter_names(params))
     layers: list[Layer] = []
-    for i, f in enumerate(activation_rules(activation, params), start=1):
+    for i, f in enumerate([*activation_rules(activation, params), identity], start=1):
         W = params[f"W{i}"]
         hW = h @ W
         z = hW + params[f"b{i}"]

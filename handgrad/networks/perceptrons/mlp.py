@@ -3,7 +3,7 @@
 Derivation: ``docs/derivations/mlp.md``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from handgrad.arrays import in_place
@@ -17,10 +17,11 @@ from handgrad.networks.perceptrons.arguments import (
 )
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
+from handgrad.rules.activations import identity
 from handgrad.rules.affine import affine
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
 from handgrad.rules.penalties import l2_value
-from handgrad.rules.rule import Rule
+from handgrad.rules.rule import Pullback
 from handgrad.validation import check_finite, check_inputs
 
 # fmt: off
@@ -40,8 +41,8 @@ def scores(params: Mapping[str, Array], X: Array, *, activation: Activation = "r
     (5, 3)
     """
     xp, X = check_inputs(params, X, parameter_names(params))
-    s, _, witness = _forward(params, X, activation_rules(activation, params))
-    check_finite(params, X, witness=witness + xp.sum(s))
+    s, witness = _scores(xp, params, X, activation)
+    check_finite(params, X, witness=witness)
     return s
 
 
@@ -56,11 +57,12 @@ def loss(
     1.0986
     """
     names = parameter_names(params)
-    _, _, reg = check_problem(params, X, y, reg, names)
-    J, _ = unchecked_softmax_cross_entropy(scores(params, X, activation=activation), y)
+    xp, X, reg = check_problem(params, X, y, reg, names)
+    s, witness = _scores(xp, params, X, activation)
+    J, _ = unchecked_softmax_cross_entropy(s, y)
     for W in names[::2]:
         J = J + l2_value(params[W], reg)
-    check_finite(params, X, loss=J)
+    check_finite(params, X, witness=witness, loss=J)
     return J
 
 
@@ -86,7 +88,7 @@ def loss_and_grad(
     given, names = X, parameter_names(params)
     xp, X, reg = check_problem(params, X, y, reg, names, input_grad=input_grad)
 
-    s, layers, witness = _forward(params, X, activation_rules(activation, params))
+    s, layers, witness = _forward(xp, params, X, activation)
     J, L_backward = unchecked_softmax_cross_entropy(s, y)
     for W in names[::2]:
         J = J + l2_value(params[W], reg)
@@ -115,15 +117,27 @@ def predict(params: Mapping[str, Array], X: Array, *, activation: Activation = "
     return namespace(s).argmax(s, axis=1)
 
 
+def _scores(xp: Any, params: Mapping[str, Array], X: Array, activation: Activation) -> tuple[Array, Array]:
+    """Return the scores, and a number that is finite only if they and X are."""
+    s = X @ params["W1"]
+    s += params["b1"]
+    witness = xp.sum(s[:, :1])
+    for i, f in enumerate(activation_rules(activation, params), start=2):
+        h, _ = f(s)
+        s = h @ params[f"W{i}"]
+        s += params[f"b{i}"]
+    return s, witness + xp.sum(s)
+
+
 def _forward(
-    params: Mapping[str, Array], X: Array, rules: Sequence[Rule]
-) -> tuple[Array, list[tuple[Any, Any]], Array]:
-    """Return the scores, the pullbacks of each layer's two halves, and a witness that X is finite."""
+    xp: Any, params: Mapping[str, Array], X: Array, activation: Activation
+) -> tuple[Array, list[tuple[Pullback, Pullback]], Array]:
+    """Return the scores, the pullbacks of the two halves of each layer, and a number that is finite only if X is."""
     h, layers, witness = X, [], None
-    for i, f in enumerate(rules, start=1):
+    for i, f in enumerate([*activation_rules(activation, params), identity], start=1):
         z, affine_backward = affine(h, params[f"W{i}"], params[f"b{i}"])
         h, f_backward = f(z)
         layers.append((affine_backward, f_backward))
         if i == 1:
-            witness = namespace(z).sum(z[:, :1])
+            witness = xp.sum(z[:, :1])
     return h, layers, witness
