@@ -31,7 +31,7 @@ def call(problem):
 
 def small_problem(name, dtype=np.float64):
     rng = np.random.default_rng(0)
-    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 4}[name]
+    depth = getattr(NETWORKS[name], "DEPTH", 4)
     params = init_params([6, *[8] * (depth - 1), 4], rng=rng, dtype=dtype)
     return params, rng.standard_normal((16, 6)), rng.integers(0, 4, 16)
 
@@ -260,7 +260,7 @@ def jax_sgd_step(name, kwargs):
 @pytest.mark.parametrize("seed", range(3))
 def test_steps_of_gradient_descent_end_where_jax_ends(name, seed):
     rng = np.random.default_rng(seed)
-    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
+    depth = getattr(NETWORKS[name], "DEPTH", 3)
     kwargs = {"activation": ("tanh", "gelu")} if name == "mlp" else {}
     params = init_params([6, *[8] * (depth - 1), 4], rng=rng)
     X, y = rng.standard_normal((16, 6)), rng.integers(0, 4, 16)

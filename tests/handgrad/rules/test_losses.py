@@ -82,5 +82,5 @@ def test_labels_that_do_not_fit_are_refused():
             softmax_cross_entropy(scores, labels=labels)
     with pytest.raises(ValueError, match="at least one example"):
         softmax_cross_entropy(np.zeros((0, 3)), labels=np.zeros(0, int))
-    with pytest.raises(ValueError, match=r"scores must be \(N, C\)"):
+    with pytest.raises(ValueError, match=r"softmax_cross_entropy: scores must be \(N, C\), got \(3,\)"):
         softmax_cross_entropy(np.zeros(3), labels=np.zeros(3, int))

@@ -1,4 +1,4 @@
-"""Per-example gradients, second derivatives and Jacobians of every network, against JAX's."""
+"""Second derivatives and Jacobians of every network, against JAX's."""
 
 import functools
 import re
@@ -12,41 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad import ACTIVATIONS, NETWORKS, init_params, mlp, tanh, two_layer
-from handgrad.rules.second_derivatives import CURVATURES
+from handgrad import NETWORKS, mlp, tanh, two_layer
 from oracle import reference
-from oracle.rounding.monte_carlo import bounds, compare, perturbed
 from oracle.strategies.problems import network_problems
+from tests.tools.network_derivatives import call, differences_from_jax, loss_of, small_problem
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
 each_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
-def complaints(given, f, problem, *args):
-    """Return where what is given differs from f(*args) in JAX by more than rounding explains."""
-    args = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, args)
-    expected, draws = perturbed(f, *args, compiled=False)(problem.dtype, *args)
-    largest = [float(np.max(np.abs(a), initial=1.0)) for a in jax.tree.leaves(args)]
-    bound = {key: bounds(d, scale=float(np.prod(largest)), dtype=problem.dtype) for key, d in draws.items()}
-    for key, a in given.items():
-        assert a.dtype == problem.dtype, key
-        assert a.shape == np.shape(expected[key]), key
-    return [str(c) for c in compare(given, expected, bound) if not c.agrees]
-
-
-def loss_of(problem):
-    loss = functools.partial(reference.NETWORKS[problem.name].loss, **problem.kwargs)
-    return lambda params, X, y: loss(params, X, y, float(problem.dtype.type(problem.reg)))
-
-
 def direction_for(problem, seed):
     rng = np.random.default_rng(seed)
     return {name: rng.standard_normal(p.shape).astype(p.dtype) for name, p in problem.params.items()}
-
-
-def call(function, problem, *before):
-    function = getattr(NETWORKS[problem.name], function)
-    return function(problem.params, *before, problem.X, problem.y, problem.reg, **problem.kwargs)
 
 
 @each_network
@@ -63,33 +40,7 @@ def test_hvp_is_jaxs_product_with_the_hessian(name, data):
         gradient = jax.grad(lambda params: loss_of(problem)(params, X, y))
         return jax.jvp(gradient, (params,), (direction,))[1]
 
-    assert not complaints(found, product, problem, problem.params, direction, X)
-
-
-@each_network
-@settings(max_examples=12)
-@given(data=st.data())
-def test_example_gradients_and_their_norms_are_those_of_jax_vmap(name, data):
-    problem = data.draw(network_problems(name))
-    dtype = problem.dtype
-    X, y = problem.X.astype(dtype), problem.y.astype(int)
-
-    found = call("example_gradients", problem)
-    norms = call("example_gradient_norms", problem)
-
-    def each(params, X):
-        gradient = jax.grad(loss_of(problem))
-        return jax.vmap(lambda x, label: gradient(params, x[None], label[None]))(X, y)
-
-    assert not complaints(found, each, problem, problem.params, X)
-    for key, g in found.items():
-        squares = np.sum(g.reshape(len(X), -1).astype(float) ** 2, axis=1)
-        # the outer product and the penalty may cancel: to the digits of the larger of them
-        larger = squares + np.sum((problem.reg * problem.params[key].astype(float)) ** 2) * (key[0] == "W")
-        assert np.all(np.abs(norms[key].astype(float) ** 2 - squares) <= 500 * np.finfo(dtype).eps * larger + 1e-30), (
-            key
-        )
-        assert norms[key].dtype == dtype
+    assert not differences_from_jax(found, product, problem, problem.params, direction, X)
 
 
 @each_network
@@ -111,13 +62,13 @@ def test_gauss_newton_is_that_of_jaxs_jacobian(name, data):
         reg = float(problem.dtype.type(problem.reg))
         return {key: g + reg * direction[key] if key[0] == "W" else g for key, g in product.items()}
 
-    assert not complaints(found, product, problem, problem.params, direction, X)
+    assert not differences_from_jax(found, product, problem, problem.params, direction, X)
 
 
 @each_network
 @each_dtype
 def test_the_diagonal_is_that_of_the_whole_gauss_newton_matrix(name, dtype):
-    params, X, y, kwargs = a_problem(name, dtype)
+    params, X, y, kwargs = small_problem(name, dtype)
 
     found = NETWORKS[name].gauss_newton_diagonal(params, X, y, 0.3, **kwargs)
 
@@ -143,25 +94,12 @@ def test_input_jacobian_is_jaxs(name, data):
     def each(params, X):
         return {"S": jax.vmap(jax.jacrev(lambda x: scores(params, x[None])[0]))(X)}
 
-    assert not complaints({"S": found}, each, problem, problem.params, problem.X.astype(dtype))
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_curvature_of_every_activation_is_jaxs_second_derivative(activation):
-    z = np.concatenate(
-        [np.linspace(-8, 8, 51) + 0.013, [0.0, 1e-9, -1e-9, 700.0, -700.0]]
-    )  # at 0 and off the other kinks
-
-    found = CURVATURES[activation](z)
-
-    expected = jax.jit(jax.vmap(jax.grad(jax.grad(reference.RULES[activation]))))(z)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    assert CURVATURES[activation](z.astype(np.float32)).dtype == np.float32
+    assert not differences_from_jax({"S": found}, each, problem, problem.params, problem.X.astype(dtype))
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 def test_hessian_by_columns_is_symmetric_and_jaxs(activation):
-    params, X, y, _ = a_problem("mlp", np.float64)
+    params, X, y, _ = small_problem("mlp", np.float64)
     kwargs = {"activation": (activation, activation)}
     loss = functools.partial(reference.NETWORKS["mlp"].loss, **kwargs)
 
@@ -177,15 +115,6 @@ def test_hessian_by_columns_is_symmetric_and_jaxs(activation):
     np.testing.assert_allclose(H, expected, rtol=0, atol=1e-11)
 
 
-def a_problem(name, dtype):
-    rng = np.random.default_rng(3)
-    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3, "mlp": 3}[name]
-    params = init_params([3, *[4] * (depth - 1), 3], rng=rng, dtype=dtype)
-    params = {key: p + 0.1 * rng.standard_normal(p.shape).astype(dtype) for key, p in params.items()}
-    kwargs = {"activation": ("tanh", "gelu")} if name == "mlp" else {}
-    return params, rng.standard_normal((5, 3)).astype(dtype), rng.integers(0, 3, 5), kwargs
-
-
 def test_products_keep_their_digits_where_a_label_leads():
     params = {"W1": np.zeros((1, 2)), "b1": np.array([40.0, 0.0])}  # p = (1, e⁻⁴⁰)
     direction = {"W1": np.zeros((1, 2)), "b1": np.array([0.0, 1.0])}
@@ -199,7 +128,7 @@ def test_products_keep_their_digits_where_a_label_leads():
 
 @pytest.mark.parametrize(("name", "library"), [*((name, array_api_strict) for name in NETWORKS), ("two_layer", jnp)])
 def test_other_libraries_arrays_stay_their_own(name, library):
-    params, X, y, kwargs = a_problem(name, np.float64)
+    params, X, y, kwargs = small_problem(name, np.float64)
     net, theirs = NETWORKS[name], {key: library.asarray(p) for key, p in params.items()}
     X_theirs, y_theirs = library.asarray(X), library.asarray(y)
 
@@ -240,14 +169,14 @@ def test_other_libraries_arrays_stay_their_own(name, library):
     ],
 )
 def test_bad_input_is_refused(call, error, message):
-    params, X, y, _ = a_problem("two_layer", np.float64)
+    params, X, y, _ = small_problem("two_layer", np.float64)
 
     with pytest.raises(error, match=re.escape(message)):
         call(params, X, y)
 
 
 def test_nothing_is_written_to_and_nothing_shared():
-    params, X, y, _ = a_problem("two_layer", np.float64)
+    params, X, y, _ = small_problem("two_layer", np.float64)
     before = jax.tree.map(np.copy, (params, X, y))
 
     found = [two_layer.hvp(params, params, X, y, 0.1), two_layer.example_gradients(params, X, y)]
