@@ -1,6 +1,6 @@
-"""The oracle: proves hand-derived gradients against jax.grad and exact arithmetic, on problems Hypothesis makes up.
+"""The oracle: verifies hand-derived gradients against jax.grad and exact arithmetic, on problems that Hypothesis draws.
 
-Nothing is imported before it is used: JAX takes a second.
+Modules are imported on first use, because importing JAX takes a second.
 """
 
 from typing import TYPE_CHECKING, Any
