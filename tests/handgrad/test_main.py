@@ -20,7 +20,7 @@ def test_no_command_prints_help(run):
 
 
 @pytest.mark.parametrize("module", [train, draw])
-def test_help_has_an_example_and_every_example_is_one_the_parser_takes(module, monkeypatch, capsys):
+def test_help_has_examples_and_the_parser_accepts_each(module, monkeypatch, capsys):
     name = module.__name__.rsplit(".", 1)[1]
     with pytest.raises(SystemExit) as stop:
         command.main([name, "--help"])

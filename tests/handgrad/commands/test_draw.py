@@ -46,7 +46,7 @@ def test_a_drawing_is_that_of_the_network_and_its_loss(capsys):
     assert f'"+<br/>J<br/>{J:.3g}<br/>1"' in capsys.readouterr().out
 
 
-def test_a_drawing_is_saved_where_it_is_told(tmp_path, capsys):
+def test_a_drawing_is_saved_to_the_given_file(tmp_path, capsys):
     path = tmp_path / "net.mmd"
     assert command.main(["draw", "two_layer"]) == 0
     printed = capsys.readouterr().out

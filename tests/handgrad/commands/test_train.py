@@ -18,13 +18,13 @@ SHORT = ["train", "--hidden", "8", "--epochs", "3"]
 
 
 def table(output):
-    """Return the table's lines as lists of numbers."""
+    """Return the rows of the table as lists of numbers."""
     return [[float(x) for x in line.split()] for line in output.splitlines() if re.match(r" *\d+( +[\d.]+){3}$", line)]
 
 
 @pytest.fixture
 def pixels(monkeypatch):
-    """Stand in for the files of MNIST: bytes, of which those left of the middle are brighter for class 0."""
+    """Replace the files of MNIST with bytes, the left half brighter for class 0."""
     rng = np.random.default_rng(0)
     y, y_test = rng.integers(0, 2, 200), rng.integers(0, 2, 50)
     X, X_test = (
@@ -49,7 +49,7 @@ def test_the_digits_are_learnt_by_default(run):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_other_seeds_learn_the_digits_as_well(seed, capsys):
+def test_other_seeds_learn_the_digits_too(seed, capsys):
     assert command.main(["train", "--seed", str(seed)]) == 0
 
     # the accuracy of a split is off by 0.7 % by chance (450 examples, 0.977 right): three of those below
@@ -168,7 +168,7 @@ def test_divergence_is_one_line_and_status_1(run, tmp_path):
     assert np.isfinite(load_params(path)["W1"]).all()
 
 
-def test_ctrl_c_saves_the_run_and_resuming_it_gives_the_unbroken_table(tmp_path, capsys):
+def test_ctrl_c_saves_the_run_and_resuming_it_gives_the_uninterrupted_table(tmp_path, capsys):
     path = tmp_path / "run.npz"
     process = subprocess.Popen(
         [sys.executable, "-m", "handgrad", "train", "--epochs", "1000000", "--checkpoint", path],

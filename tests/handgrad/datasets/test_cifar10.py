@@ -57,7 +57,7 @@ def write(folder, form, batches=BATCHES):
 
 @pytest.fixture(scope="module")
 def last_batch(tmp_path_factory):
-    """Return the last file of a set, to be written anew."""
+    """Return the last file of a set, for tests to overwrite."""
     folder = tmp_path_factory.mktemp("cifar10")
     write(folder, "python 2")
     return folder / "test_batch"
@@ -138,7 +138,7 @@ def test_a_pickle_cut_short_anywhere_is_refused(last_batch, form):
             cifar10(last_batch.parent)
 
 
-def test_a_pickle_that_goes_on_after_its_end_is_refused(last_batch):
+def test_bytes_after_the_end_of_a_pickle_are_refused(last_batch):
     last_batch.write_bytes(python2(*BATCHES[0]) + b"\0")
 
     with pytest.raises(ValueError, match=r"test_batch is not a CIFAR-10 batch or is damaged: it ends at byte \d+"):
@@ -209,7 +209,7 @@ class Command:
         return os.system, (self.command,)
 
 
-def test_code_in_a_file_is_not_run_and_is_named(last_batch, tmp_path):
+def test_code_in_a_file_is_named_and_not_run(last_batch, tmp_path):
     last_batch.write_bytes(pickle.dumps({b"data": X, b"labels": Command(f"touch {tmp_path / 'ran'}")}, 2))
 
     with pytest.raises(
@@ -229,12 +229,12 @@ def check_that_it_is_read_or_refused(last_batch, content):
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"\x80\x02", b"\x80\x02}q\x01(", b"\x80\x04\x95"]))
-def test_random_bytes_are_read_or_refused_and_nothing_else(last_batch, content, start):
+def test_random_bytes_are_read_or_refused(last_batch, content, start):
     check_that_it_is_read_or_refused(last_batch, start + content)
 
 
 @given(st.sampled_from(list(PICKLED)), st.data())
-def test_a_damaged_pickle_is_read_or_refused_and_nothing_else(last_batch, form, data):
+def test_a_damaged_pickle_is_read_or_refused(last_batch, form, data):
     content = bytearray(PICKLED[form](*BATCHES[1]))
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, 300) | st.integers(len(content) - 100, len(content) - 1))
@@ -244,7 +244,7 @@ def test_a_damaged_pickle_is_read_or_refused_and_nothing_else(last_batch, form, 
 
 
 @pytest.mark.parametrize("form", ["binary", "python 2"])
-def test_a_file_far_too_large_is_refused_unread(tmp_path, form):
+def test_a_far_too_large_file_is_refused_unread(tmp_path, form):
     write(tmp_path, form)
     with open(tmp_path / ("test_batch" + ".bin" * (form == "binary")), "r+b") as file:
         file.truncate(2**40)  # sparse: it takes no room on the disk

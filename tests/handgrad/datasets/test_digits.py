@@ -24,13 +24,13 @@ def test_a_digit_is_64_pixels_in_sixteenths_of_ink():
     assert np.array_equal(np.unique(16 * X), np.arange(17))
 
 
-def test_the_classes_are_as_many_as_their_authors_say():
+def test_the_classes_have_the_published_sizes():
     _, y = digits()
 
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
-def test_each_call_gives_arrays_of_its_own():
+def test_each_call_returns_new_arrays():
     X, y = digits()
     X[:], y[:] = -1, -1
 

@@ -168,28 +168,28 @@ def test_a_foreign_file_is_refused_with_what_it_must_hold_and_what_it_holds(path
 
 @pytest.mark.parametrize("shape", [(2**20, 2**20), (2**32 - 1,) * 255, (2**32 - 1, 2**32 - 1, 0), (1,) * 65])
 @packings
-def test_a_claim_of_2_to_the_40_bytes_is_refused_before_memory_is_taken(path, shape, pack):
+def test_a_claim_of_2_to_the_40_bytes_is_refused_before_memory_is_allocated(path, shape, pack):
     path.write_bytes(pack(header(shape) + bytes(28)))
 
     with little_memory(), pytest.raises(ValueError, match="idx is not an idx file"):
         read_idx(path)
 
 
-def test_a_gz_file_of_more_than_a_gigabyte_is_to_be_unpacked_first(path):
+def test_a_gz_file_of_more_than_a_gigabyte_must_be_decompressed_first(path):
     path.write_bytes(gzip.compress(header((2**30,)), 0) + RNG.bytes(2**21))
 
     with little_memory(), pytest.raises(ValueError, match=r"got at most 1073741816; decompress the file first$"):
         read_idx(path)
 
 
-def test_a_gz_file_is_unpacked_no_further_than_it_should_be_long(path):
+def test_a_gz_file_is_decompressed_no_further_than_its_header_says(path):
     path.write_bytes(gzip.compress(header((10,)) + bytes(2**25)))
 
     with little_memory(), pytest.raises(ValueError, match="takes 10 bytes, got at least 11"):
         read_idx(path)
 
 
-def test_the_best_compressed_file_there_can_be_is_read(path):
+def test_a_file_at_the_best_possible_compression_is_read(path):
     a = np.zeros(2**24, np.uint8)
     path.write_bytes(gzip.compress(idx(a)))
 
@@ -198,7 +198,7 @@ def test_the_best_compressed_file_there_can_be_is_read(path):
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"", b"\0\0\x08\x01", b"\0\0\x0e\x02\0\0\0\x01", b"\x1f\x8b\x08\0"]))
-def test_random_bytes_are_read_or_refused_and_nothing_else(path, content, start):
+def test_random_bytes_are_read_or_refused(path, content, start):
     path.write_bytes(start + content)
 
     with contextlib.suppress(ValueError):

@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**32)
 
 
 def split(N, fraction, seed):
-    """Split N examples, each of which is marked by its number."""
+    """Split N examples, each marked with its number."""
     n = np.arange(N)
     return train_test_split(
         np.stack([n, -n], axis=1), n.astype(np.uint8), test_fraction=fraction, rng=np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def has_two_parts(N, fraction):
 
 
 @given(st.tuples(sizes, fractions).filter(lambda problem: has_two_parts(*problem)), seeds)
-def test_each_example_is_in_one_part_once_with_its_own_label(problem, seed):
+def test_each_example_is_in_exactly_one_part_with_its_own_label(problem, seed):
     X_train, y_train, X_test, y_test = split(*problem, seed)
 
     assert sorted([*y_train, *y_test]) == list(range(problem[0]))
@@ -49,14 +49,14 @@ def test_a_quarter_is_the_default():
 
 
 @given(seeds)
-def test_a_seed_gives_its_split_again_and_another_seed_another(seed):
+def test_the_seed_determines_the_split(seed):
     first, again, other = (split(50, 0.5, s) for s in (seed, seed, seed + 1))
 
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
     assert not np.array_equal(first[3], other[3])
 
 
-def test_every_example_is_as_likely_to_be_tested_with():
+def test_every_example_is_equally_likely_to_be_in_the_test_set():
     times = np.zeros(8)
     rng = np.random.default_rng(0)
     for _ in range(1000):
@@ -88,7 +88,7 @@ def test_the_parts_are_copies():
         ({"X": np.zeros((0, 2)), "y": np.zeros(0)}, ValueError, "got 0 for training and 0 for testing"),
     ],
 )
-def test_what_cannot_be_split_is_refused(arguments, error, message):
+def test_invalid_arguments_are_refused(arguments, error, message):
     given_ = {"X": np.zeros((4, 2)), "y": np.zeros(4), "rng": np.random.default_rng(0), **arguments}
 
     with pytest.raises(error, match=re.escape(message)):

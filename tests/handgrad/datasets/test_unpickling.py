@@ -48,7 +48,7 @@ def test_dicts_lists_numbers_and_text_come_back(protocol, tree):
 
 
 @protocols
-def test_what_was_pickled_once_comes_back_everywhere(protocol):
+def test_shared_objects_come_back_in_every_place(protocol):
     many = [[i] for i in range(300)]  # more than an index of one byte can tell apart
 
     assert unpickle(pickle.dumps([many, many[::-1]], protocol)) == [many, many[::-1]]
@@ -142,7 +142,7 @@ def test_a_command_for_the_shell_is_not_run(tmp_path, protocol):
 
 
 def test_a_forged_array_touches_no_memory():
-    """The measured reason not to call NumPy's own functions: Python's Unpickler crashes on this one."""
+    """This is why NumPy's functions are not called: Python's Unpickler crashes on this pickle."""
     forged = Call(np.dtype, "V8", False, True, state=(3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
     reconstruct, arguments, _ = np.zeros(1).__reduce__()
     # an object at the address 0x4141414141414141
@@ -154,7 +154,7 @@ def test_a_forged_array_touches_no_memory():
 
 
 @pytest.mark.parametrize("instruction", [b"r", b"X", b"B", b"T", b"\x8e", b"\x96", b"\x95"])
-def test_memory_is_not_taken_for_what_is_only_claimed(instruction):
+def test_memory_is_not_allocated_for_a_mere_claim(instruction):
     """Python's Unpickler takes 32 GB for an index of 2³¹ (r)."""
     content = b"\x80\x05}" + instruction + struct.pack("<i" if instruction in b"rXBT" else "<q", 2**31 - 1) + b"."
     tracemalloc.start()
@@ -166,14 +166,14 @@ def test_memory_is_not_taken_for_what_is_only_claimed(instruction):
     tracemalloc.stop()
 
 
-def test_depth_is_no_danger():
+def test_deep_nesting_is_harmless():
     """Python's Unpickler crashes on a deep tuple that is a dict's key."""
     with pytest.raises(ValueError, match="its keys must be text, got list"):
         unpickle(b"\x80\x02}N" + b"\x85" * 10**5 + b"Ns.")
 
 
 @pytest.mark.parametrize("content", [b"}K\x01K\x02s.", b"}(K\x01K\x02u.", b"}NNs.", b"}(X\1\0\0\0aNNNu."])
-def test_keys_are_text_as_the_hashes_of_integers_can_be_made_to_collide(content):
+def test_keys_must_be_text_as_hashes_of_integers_can_be_made_to_collide(content):
     with pytest.raises(ValueError, match=r"its keys must be text, got (int|NoneType)"):
         unpickle(b"\x80\x02" + content)
 
@@ -209,6 +209,6 @@ def test_no_more_instructions_are_followed_than_a_batch_has():
         (b"\xff\xd8\xff", "at position 0, opcode b'\\xff' unknown"),
     ],
 )
-def test_what_an_array_does_not_need_is_refused(content, message):
+def test_everything_that_an_array_does_not_need_is_refused(content, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         unpickle(content)

@@ -13,7 +13,7 @@ def path(tmp_path):
     return tmp_path / "file"
 
 
-def test_the_old_file_is_there_until_the_new_one_is_whole(path):
+def test_the_old_file_stays_until_the_new_one_is_complete(path):
     with atomic_write(path) as file:
         file.write(b"new")
         file.flush()
@@ -23,7 +23,7 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(path):
     assert os.listdir(path.parent) == ["file"]
 
 
-def test_the_new_file_is_on_disk_before_it_takes_the_old_ones_place(path, monkeypatch):
+def test_the_new_file_is_on_disk_before_it_replaces_the_old_one(path, monkeypatch):
     calls, fsync, replace = [], os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda file: (calls.append("fsync"), fsync(file)))
     monkeypatch.setattr(os, "replace", lambda *args: (calls.append("replace"), replace(*args)))
@@ -59,7 +59,7 @@ def test_a_link_stays_a_link(path):
     assert path.read_bytes() == b"new"
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
+def test_only_a_file_is_replaced(tmp_path):
     with pytest.raises(ValueError, match="must be a file or not exist"), atomic_write(tmp_path):
         pass
     assert os.listdir(tmp_path) == []

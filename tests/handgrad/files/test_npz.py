@@ -51,7 +51,7 @@ def test_compressed_entries_are_refused(path):
         read(path)
 
 
-def test_bytes_that_are_in_several_entries_are_refused(path):
+def test_entries_that_share_their_bytes_are_refused(path):
     content = npz([("a.npy", npy(shape="(100,)", data=bytes(800)))])
     at, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
     counts = (2).to_bytes(2, "little") * 2 + (2 * (end - at)).to_bytes(4, "little")
@@ -61,7 +61,7 @@ def test_bytes_that_are_in_several_entries_are_refused(path):
         read(path)
 
 
-def test_two_entries_of_one_name_are_refused(path):
+def test_two_entries_with_one_name_are_refused(path):
     path.write_bytes(npz([("a.npy", npy()), ("a.npy", npy())]))
 
     with pytest.raises(ValueError, match="entries must have different names, got 1 names for 2 entries"):
@@ -89,7 +89,7 @@ def test_two_entries_of_one_name_are_refused(path):
     ],
     ids=lambda entry: str(entry[10:70]),
 )
-def test_what_is_no_array_of_numbers_or_strings_is_refused_by_name(path, entry):
+def test_everything_but_arrays_of_numbers_or_strings_is_refused_by_name(path, entry):
     assert npy()[8] == 0x76  # the length of the header, which one of them changes
     path.write_bytes(npz([("a.npy", npy()), ("b.npy", entry)]))
 
@@ -98,7 +98,7 @@ def test_what_is_no_array_of_numbers_or_strings_is_refused_by_name(path, entry):
 
 
 @pytest.mark.parametrize("shape", ["(2,)", "()", "(1, 2)", "(0,)", "(1099511627776,)", "(4294967296, 4294967296)"])
-def test_a_shape_that_is_not_the_datas_is_refused(path, shape):
+def test_a_shape_that_does_not_match_the_data_is_refused(path, shape):
     path.write_bytes(npz([("a.npy", npy(shape=shape, data=bytes(24)))]))
 
     with pytest.raises((ValueError, OverflowError)):

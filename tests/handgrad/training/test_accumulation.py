@@ -1,4 +1,4 @@
-"""A gradient in the memory of one batch is the whole batch's."""
+"""A gradient accumulated in the memory of one batch is the gradient over all."""
 
 import tracemalloc
 
@@ -30,7 +30,7 @@ def test_batches_of_any_size_give_the_whole_gradient(cuts, reg):
         np.testing.assert_allclose(grads[name], g, rtol=0, atol=1e-15 * 60, err_msg=name)
 
 
-def test_dtypes_and_options_are_handed_through():
+def test_dtypes_and_options_pass_through():
     params, X, y = problem(dtype=np.float32)
 
     J, grads = accumulate(mlp.loss_and_grad, params, [(X[:7], y[:7]), (X[7:], y[7:])], activation="tanh")

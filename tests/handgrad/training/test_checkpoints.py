@@ -22,7 +22,7 @@ TREE = {
 
 
 def same(a, b):
-    """Whether two trees hold the same bits."""
+    """Return True if two trees hold the same bits."""
     if isinstance(a, dict):
         return isinstance(b, dict) and list(a) == list(b) and all(same(a[k], b[k]) for k in a)
     a, b = np.asarray(a), np.asarray(b)
@@ -60,7 +60,7 @@ def test_any_tree_of_arrays_comes_back_bit_for_bit(tmp_path_factory, tree):
     assert same(load_checkpoint(path), tree)
 
 
-def test_parameters_come_back_alone_and_out_of_a_checkpoint(saved, tmp_path):
+def test_parameters_load_from_their_own_file_and_from_a_checkpoint(saved, tmp_path):
     save_params(tmp_path / "params.npz", TREE["params"])
 
     assert same(load_params(tmp_path / "params.npz"), TREE["params"])
@@ -97,7 +97,7 @@ def test_a_crash_while_writing_leaves_the_old_file_and_no_other(saved, monkeypat
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_the_new_file_is_whole_and_on_disk_before_it_takes_the_old_ones_place(saved, monkeypatch):
+def test_the_new_file_is_complete_and_on_disk_before_it_replaces_the_old_one(saved, monkeypatch):
     calls, fsync, replace = [], os.fsync, os.replace
 
     def spy_replace(temporary, target):
@@ -124,12 +124,12 @@ def test_a_link_stays_a_link(saved):
     assert load_checkpoint(saved) == {"iteration": 8}
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
+def test_only_a_file_is_replaced(tmp_path):
     with pytest.raises(ValueError, match="must be a file or not exist"):
         save_checkpoint(tmp_path, {"iteration": 8})
 
 
-def test_a_directory_that_is_not_there_is_an_os_error(tmp_path):
+def test_a_missing_directory_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         save_checkpoint(tmp_path / "none" / "run.npz", {"iteration": 8})
     with pytest.raises(FileNotFoundError):

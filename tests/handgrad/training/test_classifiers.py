@@ -87,7 +87,7 @@ def test_training_on_all_of_the_data_is_gradient_descent_with_a_decaying_rate():
 
 
 @pytest.mark.parametrize(("iterations", "epochs"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 3)])
-def test_histories_are_as_long_as_the_courses(iterations, epochs):
+def test_histories_have_the_lengths_of_the_course(iterations, epochs):
     net = TwoLayerNet(2, 3, 2, rng=np.random.default_rng(0))
     X, y = np.random.default_rng(1).standard_normal((40, 2)), np.arange(40) % 2
 
@@ -98,7 +98,7 @@ def test_histories_are_as_long_as_the_courses(iterations, epochs):
     assert stats["val_acc_history"][-1] == np.mean(net.predict(X[:9]) == y[:9])
 
 
-def test_training_goes_on_from_where_it_was():
+def test_training_continues_from_the_current_parameters():
     net, X, y = toy()
     net.train(X, y, X, y, learning_rate=0.1, learning_rate_decay=1.0, num_iters=20)
     once = net.loss(X, y, reg=5e-6)[0]
@@ -119,7 +119,7 @@ def test_a_seeded_generator_makes_training_repeatable_and_none_makes_nets_differ
     assert not np.array_equal(TwoLayerNet(4, 10, 3).params["W1"], TwoLayerNet(4, 10, 3).params["W1"])
 
 
-def test_divergence_and_ctrl_c_leave_the_net_with_what_it_had_learnt(monkeypatch):
+def test_divergence_and_ctrl_c_leave_the_net_with_its_last_good_parameters(monkeypatch):
     net, X, y = toy()
     with pytest.raises(TrainingDiverged) as diverged:
         net.train(X, y, X, y, learning_rate=1e80)

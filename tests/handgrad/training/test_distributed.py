@@ -1,4 +1,4 @@
-"""Over chunks of rows, gradient and fit are those of one machine, whoever computes which chunk or dies of it."""
+"""Over chunks of rows, gradient and fit equal those of one machine, whichever worker computes or dies."""
 
 import itertools
 import os
@@ -49,7 +49,7 @@ def loss_and_grad(network=two_layer, *, params=None, X=None, y=None, reg=0.1, **
 
 
 def train(fit, X, y, network=two_layer, *, params=None, iterations=None, **given):
-    """Fit for three epochs of five batches, and return what came of it with the generator's last state."""
+    """Fit for three epochs of five batches; return the result and the generator's last state."""
     rng = np.random.default_rng(1)
     length = {"epochs": None if iterations else 3, "iterations": iterations, "batch_size": 5}
     given = {**length, "optimizer": sgd(0.2, momentum=0.9), "reg": 0.01, "rng": rng, **given}
@@ -77,7 +77,7 @@ def assert_same(found, expected):
 
 
 def assert_same_to_rounding(found, expected):
-    """Two ways to add up fifteen gradients: a wrong row or weight changes the third digit, rounding the fifteenth."""
+    """Compare two ways to sum gradients: a wrong row or weight changes the third digit, rounding the fifteenth."""
     (params, history, state), (expected_params, expected_history, expected_state) = found, expected
     for name in expected_params:
         np.testing.assert_allclose(params[name], expected_params[name], rtol=0, atol=1e-9, err_msg=name)
@@ -128,7 +128,7 @@ def test_one_chunk_is_one_machine_bit_for_bit():
         np.testing.assert_array_equal(grads[name], g)
 
 
-def test_labels_in_other_chunks_are_brought_to_their_rows():
+def test_labels_in_other_chunks_are_rechunked():
     *_, y = problem()
     J, grads = loss_and_grad()
 
@@ -172,7 +172,7 @@ def test_no_chunk_holds_more_than_its_own_rows():
 
 
 class Labels:
-    """Rows that are their own labels, of whose mean the loss is, and a network that notes those of each call."""
+    """Rows equal to their labels, and a network that records the labels of each call and whose loss is their mean."""
 
     X, y = 1.0 + np.tile(np.arange(N), (D, 1)).T, np.arange(N)
 
@@ -224,7 +224,7 @@ def test_options_reach_the_network_and_dtypes_stay():
 
 
 @pytest.mark.parametrize(("first", "then"), [(train_here, train_there), (train_there, train_here)])
-def test_a_run_of_the_one_is_resumed_by_the_other(tmp_path, first, then):
+def test_either_fit_resumes_the_runs_of_the_other(tmp_path, first, then):
     path = tmp_path / "run.npz"
     one_chunk = {train_here: {}, train_there: {"rows": (N,)}}  # with which the two are the same bit for bit
     first(iterations=7, checkpoint=path, **one_chunk[first])
@@ -283,7 +283,7 @@ UNKNOWN = UNKNOWN[UNKNOWN[:, 0] > 0]
         ({"scheduler": 8786}, TypeError, "scheduler must be an address or a dask.distributed.Client, got int"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused_before_anything_is_sent(call, change, error, message, monkeypatch):
+def test_invalid_arguments_are_refused_before_anything_is_sent(call, change, error, message, monkeypatch):
     monkeypatch.setattr(distributed, "_compute", None)
 
     with pytest.raises(error, match=re.escape(message)):
@@ -300,7 +300,7 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_sent(call, cha
         ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator, got int"),
     ],
 )
-def test_plans_that_do_not_fit_are_refused_before_anything_is_sent(change, error, message, monkeypatch):
+def test_invalid_plans_are_refused_before_anything_is_sent(change, error, message, monkeypatch):
     monkeypatch.setattr(distributed, "_compute", None)
 
     with pytest.raises(error, match=re.escape(message)):
@@ -318,7 +318,7 @@ def test_a_label_out_of_range_is_found_in_its_chunk_or_before_training():
 
 
 @pytest.mark.parametrize("call", [loss_and_grad, train_there])
-def test_what_is_not_finite_is_found_in_its_chunk(call):
+def test_a_value_that_is_not_finite_is_found_in_its_chunk(call):
     _, X, y = problem()
     X[12, 2] = np.nan
     X, y = chunked(X, y)
@@ -335,7 +335,7 @@ def test_what_is_not_finite_is_found_in_its_chunk(call):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Return a client of a local cluster of two processes, and see to it that they end with it."""
+    """Yield a client of a local cluster of two processes, and check that they end with it."""
     with connect(workers=2) as client:
         yield client
         processes = client.run(os.getpid).values()
@@ -345,7 +345,7 @@ def cluster():
 
 
 def dies_at(call, folder):
-    """Return a network that kills the process which computes that call, counted from 1 over all processes."""
+    """Return a network that kills the process of that call, counted from 1 over all processes."""
     us = os.getpid()
 
     def loss_and_grad(params, X, y, reg=0.0):
@@ -388,7 +388,7 @@ def test_a_worker_killed_in_the_middle_of_training_loses_nothing(cluster, tmp_pa
     assert_same(found, undisturbed)
 
 
-def test_ctrl_c_in_a_terminal_leaves_the_workers_to_us(cluster):
+def test_ctrl_c_in_a_terminal_does_not_stop_the_workers(cluster):
     cluster.wait_for_workers(2)
     workers = list(cluster.run(os.getpid).values())
 
@@ -399,7 +399,7 @@ def test_ctrl_c_in_a_terminal_leaves_the_workers_to_us(cluster):
     assert loss_and_grad(scheduler=cluster)[0] == loss_and_grad()[0]
 
 
-def test_a_cluster_is_given_as_a_client_or_an_address_or_is_in_use(cluster):
+def test_a_scheduler_is_a_client_an_address_or_the_client_in_use(cluster):
     J, _ = loss_and_grad()
     address = cluster.scheduler.address
 
@@ -442,7 +442,7 @@ def test_the_command_trains_on_a_cluster_as_it_does_without(cluster, monkeypatch
     assert asked[0] == (None, 2)
 
 
-def test_no_scheduler_at_an_address_is_said_in_time():
+def test_a_missing_scheduler_is_reported_within_the_timeout():
     with (
         pytest.raises(ConnectionError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9: .* after 0.3 s"),
         connect("tcp://127.0.0.1:9", timeout=0.3),
@@ -450,7 +450,7 @@ def test_no_scheduler_at_an_address_is_said_in_time():
         pass
 
 
-def test_a_scheduler_without_workers_is_not_waited_for_forever():
+def test_a_scheduler_without_workers_is_reported_within_the_timeout():
     with (
         LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(ConnectionError, match=f"the Dask scheduler at {empty.scheduler_address} has no workers"),
@@ -472,7 +472,7 @@ def test_a_scheduler_without_workers_is_not_waited_for_forever():
         ({"scheduler": "processes"}, ValueError, "scheduler must be an address such as tcp://10.0.0.1:8786 or "),
     ],
 )
-def test_what_is_no_cluster_is_refused(arguments, error, message):
+def test_invalid_schedulers_are_refused(arguments, error, message):
     with pytest.raises(error, match=re.escape(message)), connect(**arguments):
         pass
 

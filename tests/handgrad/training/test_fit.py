@@ -1,6 +1,7 @@
 import io
 import itertools
 import json
+import pickle
 import re
 import sys
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ def problem(seed=0):
 
 
 def train(network=two_layer, *, params=None, X=None, y=None, rng=None, optimizer=None, **settings):
-    """Fit the problem for three epochs, and return what came of it with the generator's last state."""
+    """Fit the problem for three epochs; return the result and the generator's last state."""
     default_params, default_X, default_y = problem()
     params, X, y = (a if a is not None else b for a, b in [(params, default_params), (X, default_X), (y, default_y)])
     rng = np.random.default_rng(1) if rng is None else rng
@@ -49,7 +50,7 @@ def assert_same(found, expected):
 
 
 class Watched:
-    """Two layers that tell of each batch they see, and do something else in place of call number ``at``."""
+    """A two-layer network that records its batches and raises an error at call number ``at``."""
 
     predict = staticmethod(two_layer.predict)
 
@@ -87,7 +88,7 @@ def test_fit_is_the_plain_loop():
     assert rng_state == rng.bit_generator.state
 
 
-def test_each_epoch_takes_every_example_once_in_a_new_order_and_keeps_the_smaller_last_batch():
+def test_each_epoch_takes_every_example_once_in_a_new_order_with_a_smaller_last_batch():
     network, (_, X, _) = Watched(), problem()
     train(network)
 
@@ -108,12 +109,12 @@ def test_batches_keep_examples_and_labels_together():
             assert label == y[np.flatnonzero((x == X).all(axis=1))[0]]
 
 
-def test_the_order_follows_from_the_generator():
+def test_the_generator_determines_the_order():
     assert_same(train(rng=np.random.default_rng(5)), train(rng=np.random.default_rng(5)))
     assert train(rng=np.random.default_rng(5))[1] != train(rng=np.random.default_rng(6))[1]
 
 
-def test_nothing_that_is_passed_in_is_written_to():
+def test_no_argument_is_written_to():
     params, X, y = problem()
     for a in [*params.values(), X, y]:
         a.flags.writeable = False
@@ -141,7 +142,7 @@ def test_accuracy_is_measured_at_the_end_of_full_epochs_only():
     }
 
 
-def test_accuracy_counts_the_right_labels_over_more_examples_than_one_part():
+def test_accuracy_counts_correct_labels_over_several_parts():
     params = {"W1": np.eye(2), "b1": np.zeros(2)}
     X = np.tile(np.eye(2), (1500, 1))
 
@@ -174,7 +175,7 @@ def test_options_reach_the_network():
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 6, 10, 14, 15])
-def test_a_run_stopped_by_ctrl_c_and_resumed_is_the_unbroken_run_bit_for_bit(tmp_path, at):
+def test_a_run_stopped_by_ctrl_c_and_resumed_is_the_uninterrupted_run_bit_for_bit(tmp_path, at):
     path = tmp_path / "run.npz"
     with pytest.raises(TrainingInterrupted) as stopped:
         train(Watched(at, KeyboardInterrupt()), checkpoint=path)
@@ -188,7 +189,7 @@ def test_a_run_stopped_by_ctrl_c_and_resumed_is_the_unbroken_run_bit_for_bit(tmp
 
 
 @pytest.mark.parametrize("at", [1, 3, 5, 9, 12])
-def test_a_run_that_was_killed_is_resumed_from_its_last_checkpoint(tmp_path, at):
+def test_a_killed_run_resumes_from_its_last_checkpoint(tmp_path, at):
     path = tmp_path / "run.npz"
     with pytest.raises(MemoryError):
         train(Watched(at, MemoryError()), checkpoint=path, checkpoint_every=2)
@@ -197,7 +198,7 @@ def test_a_run_that_was_killed_is_resumed_from_its_last_checkpoint(tmp_path, at)
     assert_same(train(resume=path), train())
 
 
-def test_a_run_resumed_again_and_again_is_the_unbroken_run(tmp_path):
+def test_a_run_resumed_again_and_again_is_the_uninterrupted_run(tmp_path):
     path = tmp_path / "run.npz"
     train(iterations=1, checkpoint=path)
     for iterations in range(2, 15):
@@ -206,14 +207,14 @@ def test_a_run_resumed_again_and_again_is_the_unbroken_run(tmp_path):
     assert_same(train(resume=path), train())
 
 
-def test_a_run_that_is_complete_is_resumed_to_itself(tmp_path):
+def test_a_complete_run_resumes_to_itself(tmp_path):
     path = tmp_path / "run.npz"
     expected = train(checkpoint=path)
 
     assert_same(train(resume=path), expected)
 
 
-def test_a_longer_run_may_follow_a_shorter_one(tmp_path):
+def test_a_run_can_be_resumed_as_a_longer_one(tmp_path):
     train(epochs=1, checkpoint=tmp_path / "run.npz")
 
     assert_same(train(resume=tmp_path / "run.npz"), train())
@@ -244,7 +245,7 @@ def test_an_activation_is_the_same_by_name_and_as_a_function(tmp_path):
 
 
 def interrupt_at(event, run):
-    """Run it, press Ctrl-C at that line of ``fit`` and what it calls in fit.py, and say if it came so far."""
+    """Run it, press Ctrl-C at that executed line of fit.py, and return True if the line was reached."""
     count = 0
 
     def trace(frame, kind, arg):
@@ -266,7 +267,7 @@ def interrupt_at(event, run):
     return count >= event
 
 
-def test_ctrl_c_at_any_line_whatever_loses_nothing(tmp_path):
+def test_ctrl_c_at_any_line_loses_nothing(tmp_path):
     def short(**settings):
         return train(batch_size=11, epochs=2, **settings)
 
@@ -379,8 +380,8 @@ def test_a_run_whose_optimiser_is_at_another_step_is_refused(tmp_path, step):
     ("generator", "place", "length"),
     [(np.random.MT19937, ("state", "pos"), 624), (np.random.Philox, ("buffer_pos",), 4)],
 )
-def test_no_generator_is_made_to_read_outside_of_its_numbers(tmp_path, generator, place, length):
-    """NumPy sets any position, and the process crashes on the next number."""
+def test_no_generator_reads_outside_of_its_buffer(tmp_path, generator, place, length):
+    """NumPy accepts any position and crashes on the next draw."""
     path = tmp_path / "run.npz"
     train(iterations=7, checkpoint=path, rng=np.random.Generator(generator(3)))
     tree = load_checkpoint(path)
@@ -405,7 +406,7 @@ def test_saved_parameters_are_not_a_run(tmp_path):
         train(resume=tmp_path / "params.npz")
 
 
-def test_a_checkpoint_that_cannot_be_written_is_found_out_at_once(tmp_path):
+def test_a_checkpoint_that_cannot_be_written_fails_at_the_first_iteration(tmp_path):
     network = Watched()
 
     with pytest.raises(FileNotFoundError):
@@ -436,13 +437,21 @@ def test_divergence_keeps_the_last_parameters_whose_loss_was_finite(tmp_path):
         np.testing.assert_array_equal(load_params(path)[name], expected[name])
 
 
-def test_a_last_update_that_blows_up_is_seen():
+def test_a_last_update_that_blows_up_is_detected():
     with pytest.raises(TrainingDiverged) as stopped:
         train(optimizer=sgd(1e200), iterations=1)
 
     assert stopped.value.params is not None
     for name, p in problem()[0].items():
         np.testing.assert_array_equal(stopped.value.params[name], p)
+
+
+@pytest.mark.parametrize("stopped", [TrainingDiverged, TrainingInterrupted])
+def test_a_stopped_run_is_pickled_with_its_parameters_and_history(stopped):
+    error = pickle.loads(pickle.dumps(stopped("after 8 iterations", {"W1": np.ones(2)}, {"loss": [1.0]})))
+
+    assert (type(error), str(error), error.history) == (stopped, "after 8 iterations", {"loss": [1.0]})
+    np.testing.assert_array_equal(error.params["W1"], np.ones(2))
 
 
 def test_a_diverged_run_can_be_resumed_at_a_lower_rate(tmp_path):
@@ -467,7 +476,7 @@ def test_a_network_that_returns_a_loss_that_is_not_finite_diverges_too():
     assert stopped.value.history["loss"] == [1.0]
 
 
-def test_what_is_not_finite_from_the_start_is_bad_input_and_no_divergence():
+def test_values_that_are_not_finite_at_the_start_are_bad_input_not_divergence():
     params, X, y = problem()
     X[3, 2] = np.nan
 
@@ -479,7 +488,7 @@ def test_what_is_not_finite_from_the_start_is_bad_input_and_no_divergence():
         train(params=params | {"W2": np.full((H, C), np.inf)})
 
 
-def test_ctrl_c_without_a_checkpoint_hands_over_what_was_found():
+def test_ctrl_c_without_a_checkpoint_keeps_parameters_and_history():
     with pytest.raises(TrainingInterrupted, match="interrupted after 8 of 15 iterations") as stopped:
         train(Watched(9, KeyboardInterrupt()))
 
@@ -511,7 +520,7 @@ def test_ctrl_c_without_a_checkpoint_hands_over_what_was_found():
         ({"reg": -1.0}, ValueError, "reg must be"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(change, error, message):
+def test_invalid_arguments_are_refused(change, error, message):
     with pytest.raises(error, match=re.escape(message)):
         train(**change)
 
@@ -521,12 +530,12 @@ def test_arguments_that_do_not_fit_are_refused(change, error, message):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Make each look at the clock take an eighth of a second."""
+    """Advance the clock by an eighth of a second at each call."""
     now = iter(np.arange(0, 1000, 0.125))
     monkeypatch.setattr(fit_module, "time", SimpleNamespace(perf_counter=lambda: next(now)))
 
 
-def test_progress_is_a_line_an_epoch_from_the_second_second_on(clock, capsys):
+def test_progress_is_a_line_per_epoch_after_the_first_second(clock, capsys):
     train(progress=True)
 
     lines = capsys.readouterr().err.splitlines()
@@ -547,7 +556,7 @@ def test_progress_rewrites_one_line_of_a_terminal(clock, monkeypatch):
     assert terminal.getvalue().endswith("\n")
 
 
-def test_short_runs_and_runs_that_were_not_asked_say_nothing(clock, capsys):
+def test_short_runs_and_runs_without_progress_print_nothing(clock, capsys):
     train(progress=False)
     train(progress=True, iterations=5)
 

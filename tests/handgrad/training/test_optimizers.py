@@ -153,7 +153,7 @@ def test_float32_stays_float32(name, rate):
 
 
 @each_optimizer
-def test_nothing_that_is_passed_in_is_written_to_or_shared(name):
+def test_no_argument_is_written_to_or_shared(name):
     ours, _, settings = OPTIMIZERS[name]
     params, _, _ = problem()
     opt = ours(0.1, **settings)
@@ -173,7 +173,7 @@ def test_nothing_that_is_passed_in_is_written_to_or_shared(name):
     assert state.keys() == before["state"].keys()
 
 
-def test_the_state_says_how_many_steps_were_taken_and_at_what_rate():
+def test_the_state_holds_the_number_of_steps_and_the_last_rate():
     _, state = descend(sgd(lambda step: 10.0**-step), {"w": np.ones(2)}, lambda p: p, 4)
 
     assert state == {"step": 4, "learning_rate": 1e-3}
@@ -274,7 +274,7 @@ def test_settings_out_of_range_are_refused(make, error, message):
         ),
     ],
 )
-def test_gradients_that_do_not_fit_are_refused(grads, error, message):
+def test_gradients_that_do_not_match_are_refused(grads, error, message):
     params = {"W1": np.ones((2, 3)), "b1": np.ones(3)}
     opt = sgd(0.1)
 
