@@ -148,9 +148,11 @@ def fit(
 
     Parameters
     ----------
-    network, X, y, scheduler, **network_options
+    network, X, y, scheduler
         As for :func:`loss_and_grad`; the network needs a ``predict``, too. The workers keep the chunks of X in memory
         during the run, and this process keeps a copy of y.
+    **network_options
+        Passed to the network's functions, for example ``activation="tanh"``.
     X_val, y_val : dask arrays, as X and y
         Validation set, whose accuracy is measured after each epoch.
     params, optimizer, batch_size, rng, epochs, iterations, reg, checkpoint, checkpoint_every, resume, progress
@@ -163,12 +165,8 @@ def fit(
 
     Raises
     ------
-    NonFiniteError, TrainingDiverged, TrainingInterrupted, TypeError, ValueError
-        As :func:`handgrad.training.fit.fit`; errors in the data name the rows of the chunk.
-    OSError
-        If no scheduler answers at the address, or it has no workers; if a checkpoint cannot be read or written.
-    dask.distributed.KilledWorker
-        As :func:`loss_and_grad`.
+    NonFiniteError, TrainingDiverged, TrainingInterrupted, TypeError, ValueError, OSError, KilledWorker
+        As :func:`handgrad.training.fit.fit` and :func:`loss_and_grad`.
 
     Examples
     --------

@@ -27,12 +27,10 @@ History: TypeAlias = dict[str, list[float]]
 class Network(Protocol):
     """A network that can be trained: a module of ``handgrad.networks``, or anything with these two functions."""
 
-    @property
-    def loss_and_grad(self) -> Callable[..., tuple[Array, dict[str, Array]]]:
+    def loss_and_grad(self, *args: Any, **kwargs: Any) -> tuple[Array, dict[str, Array]]:
         """``loss, grads = loss_and_grad(params, X, y, reg=reg, **network_options)``."""
 
-    @property
-    def predict(self) -> Callable[..., Array]:
+    def predict(self, *args: Any, **kwargs: Any) -> Array:
         """``labels = predict(params, X, **network_options)``."""
 
 

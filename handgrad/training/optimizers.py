@@ -35,18 +35,7 @@ Schedule: TypeAlias = Callable[[int], float]
 
 
 class Optimizer(NamedTuple):
-    """The pair of functions that ``optax.GradientTransformation`` has.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad.training.optimizers import apply_updates, sgd
-    >>> opt = sgd(0.1)
-    >>> params = {"W1": np.array([[1.0]])}
-    >>> updates, state = opt.update({"W1": np.array([[2.0]])}, opt.init(params), params)
-    >>> apply_updates(params, updates)
-    {'W1': array([[0.8]])}
-    """
+    """The pair of functions that ``optax.GradientTransformation`` has; :func:`sgd` shows their use."""
 
     #: ``state = init(params)``, before the first step
     init: Callable[[Params], State]
