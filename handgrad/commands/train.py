@@ -132,20 +132,31 @@ def _run(args: argparse.Namespace) -> None:
         print(f"parameters saved to {args.save}")
 
 
-def _fit_on_cluster(args: argparse.Namespace, *given: Any, X_val: Array, y_val: Array, **settings: Any) -> Fit:
+def _fit_on_cluster(
+    args: argparse.Namespace,
+    network: Any,
+    params: Any,
+    X: Array,
+    y: Array,
+    *,
+    X_val: Array,
+    y_val: Array,
+    **settings: Any,
+) -> Fit:
     """Call ``distributed.fit`` with as many chunks of the examples as the cluster has threads."""
     import dask
     import dask.array as da
 
     from handgrad.training import distributed
 
-    with distributed.connect(args.scheduler, workers=args.workers) as at:
-        at_once = os.cpu_count() or 1 if isinstance(at, str) else sum(at.nthreads().values())
-        network, params, *examples = *given, X_val, y_val
-        X, y, X_val, y_val = (da.from_array(a, chunks=(math.ceil(len(a) / at_once), *a.shape[1:])) for a in examples)
-        # Dask warns of the size of the examples, which only this process has read
+    with distributed.connect(args.scheduler, workers=args.workers) as scheduler:
+        threads = os.cpu_count() or 1 if isinstance(scheduler, str) else sum(scheduler.nthreads().values())
+        X, y, X_val, y_val = (
+            da.from_array(a, chunks=(math.ceil(len(a) / threads), *a.shape[1:])) for a in (X, y, X_val, y_val)
+        )
+        # Dask would warn of the size of the examples, which only this process has read
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            return distributed.fit(network, params, X, y, X_val=X_val, y_val=y_val, scheduler=at, **settings)
+            return distributed.fit(network, params, X, y, X_val=X_val, y_val=y_val, scheduler=scheduler, **settings)
 
 
 def _examples(args: argparse.Namespace, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from handgrad import NETWORKS, NonFiniteError, TwoLayerNet, init_params, mlp, two_layer
+from handgrad.validation import check_count
 
 
 def problem():
@@ -174,6 +175,20 @@ def test_labels_are_checked_before_anything_is_computed():
 
     with pytest.raises(ValueError, match="y must be in"):
         two_layer.loss_and_grad(params, X, np.array([0, 1, 2, 3, 1]))
+
+
+@pytest.mark.parametrize(
+    ("n", "error", "message"),
+    [
+        (0, ValueError, "steps must be at least 1, got 0"),
+        (2.0, TypeError, "steps must be an integer, got float"),
+        (True, TypeError, "steps must be an integer, got bool"),
+    ],
+)
+def test_a_count_is_an_integer_of_at_least_1(n, error, message):
+    with pytest.raises(error, match=message):
+        check_count("steps", n)
+    assert type(check_count("steps", np.uint8(3))) is int
 
 
 def test_importing_handgrad_brings_in_numpy_alone():

@@ -164,7 +164,7 @@ def test_no_chunk_holds_more_than_its_own_rows():
 
     loss_and_grad(SimpleNamespace(loss_and_grad=watched))
 
-    np.testing.assert_array_equal(seen[0], np.zeros((1, D)))  # whether all fits is tried on a made-up row
+    np.testing.assert_array_equal(seen[0], np.zeros((1, D)))  # the check of the network, on a row of zeros
     assert sorted(len(X) for X in seen[1:]) == [3, 8, 11]
 
 
