@@ -1,7 +1,7 @@
-"""The second derivative of each activation, entry by entry: what the Hessian of a network needs beyond the slopes.
+"""The second derivative of each activation, entry by entry, for the Hessian of a network.
 
 Derivation: ``docs/derivations/second_order.md``. Where the slope jumps (ReLU at 0) or has a kink (softsign at 0) there
-is no second derivative; what is given there is that of one side, JAX's.
+is no second derivative; these functions return that of one side, as JAX does.
 """
 
 from collections.abc import Callable
@@ -14,17 +14,13 @@ __all__ = ["CURVATURES", "flat"]
 
 
 def flat(z: Array) -> Array:
-    """Return zeros: the second derivative of what is made of straight lines."""
+    """Return zeros: the second derivative of a piecewise linear function."""
     return namespace(z).zeros_like(z)
 
 
 def _elu(z: Array) -> Array:
     xp = namespace(z)
     return xp.where(z > 0, 0, xp.exp(xp.minimum(z, 0)))
-
-
-def _selu(z: Array) -> Array:
-    return activations._SELU_SCALE * activations._SELU_ALPHA * _elu(z)
 
 
 def _sigmoid(z: Array) -> Array:
@@ -42,10 +38,6 @@ def _softplus(z: Array) -> Array:
     return p * q
 
 
-def _log_sigmoid(z: Array) -> Array:
-    return -_softplus(z)
-
-
 def _silu(z: Array) -> Array:
     p, q = _sigmoids(z)
     return p * q * (2 + z * _q_minus_p(z))
@@ -56,7 +48,7 @@ def _mish(z: Array) -> Array:
     p, q = a / (a + c), c / (a + c)
     n = a * (a + 2 * c)
     d = n + 2 * c * c
-    dT = 4 * (a / d) * (c / d) * c * (a + c)  # T' of mish's own page
+    dT = 4 * (a / d) * (c / d) * c * (a + c)  # T', as in mish
     return dT * (2 + z * (q - 2 * (n / d) * p))
 
 
@@ -70,7 +62,7 @@ def _softsign(z: Array) -> Array:
 def _gelu(z: Array) -> Array:
     xp = namespace(z)
     w = xp.minimum(xp.maximum(z, -50), 50)
-    u = activations._GELU_SCALE * (w + 0.044715 * w * w * w)  # 2u of gelu's own page, and its derivatives
+    u = activations._GELU_SCALE * (w + 0.044715 * w * w * w)  # 2u, as in gelu, and its derivatives
     du = activations._GELU_SCALE * (1 + 3 * 0.044715 * w * w)
     d2u = activations._GELU_SCALE * 6 * 0.044715 * w
     p, q = _sigmoids(u)
@@ -78,25 +70,22 @@ def _gelu(z: Array) -> Array:
 
 
 def _q_minus_p(z: Array) -> Array:
-    """Return σ(−z) − σ(z) = −tanh(z/2), with all digits near 0."""
+    """Return σ(−z) − σ(z) = −tanh(z/2), accurate near 0."""
     xp = namespace(z)
     return xp.sign(z) * xp.expm1(-xp.abs(z)) / (1 + xp.exp(-xp.abs(z)))
 
 
-#: f'' by the activation's name.
+#: f'' by the name of the activation.
 CURVATURES: dict[str, Callable[[Array], Array]] = {
-    "identity": flat,
-    "relu": flat,
-    "leaky_relu": flat,
+    **dict.fromkeys(["identity", "relu", "leaky_relu", "hard_tanh"], flat),
     "elu": _elu,
-    "selu": _selu,
+    "selu": lambda z: activations._SELU_SCALE * activations._SELU_ALPHA * _elu(z),
     "sigmoid": _sigmoid,
     "tanh": _tanh,
     "softplus": _softplus,
-    "log_sigmoid": _log_sigmoid,
+    "log_sigmoid": lambda z: -_softplus(z),
     "silu": _silu,
     "mish": _mish,
     "softsign": _softsign,
-    "hard_tanh": flat,
     "gelu": _gelu,
 }

@@ -10,15 +10,15 @@ from handgrad.rules.activations import ACTIVATIONS
 from handgrad.rules.rule import Rule
 from handgrad.validation import check_inputs, check_keys, check_labels, check_reg
 
+# fmt: off
 __all__ = [
-    "Activation",
-    "activation_rules",
-    "check_depth",
-    "check_problem",
-    "documented",
-    "names_of_depth",
+    "Activation", "Params", "activation_rules", "check_depth", "check_problem", "documented", "names_of_depth",
     "parameter_names",
 ]
+# fmt: on
+
+#: Parameters, or arrays like them, by name.
+Params: TypeAlias = Mapping[str, Array]
 
 #: A name in ``handgrad.ACTIVATIONS``, a rule, or one of them for each hidden layer.
 Activation: TypeAlias = str | Rule | Sequence[str | Rule]
@@ -32,19 +32,19 @@ def names_of_depth(depth: int) -> tuple[str, ...]:
     return tuple(f"{kind}{i}" for i in range(1, depth + 1) for kind in "Wb")
 
 
-def parameter_names(params: Mapping[str, Array]) -> tuple[str, ...]:
+def parameter_names(params: Params) -> tuple[str, ...]:
     """Return W1, b1, W2, b2, … for as many layers as ``params`` can mean."""
     return names_of_depth(max(1, (len(params) + 1) // 2) if isinstance(params, Mapping) else 1)
 
 
-def check_depth(params: Mapping[str, Array], depth: int) -> Mapping[str, Array]:
+def check_depth(params: Params, depth: int) -> Params:
     """Return ``params``; raise unless they are the parameters of this many layers."""
     check_keys(params, names_of_depth(depth))
     return params
 
 
 def check_problem(
-    params: Mapping[str, Array], X: Array, y: Array, reg: Any, names: Sequence[str], *, input_grad: bool = False
+    params: Params, X: Array, y: Array, reg: Any, names: Sequence[str], *, input_grad: bool = False
 ) -> tuple[Any, Array, Any]:
     """Return the array library, X in the parameters' dtype, and reg as a number; raise unless all arguments fit."""
     xp, X = check_inputs(params, X, names, input_grad=input_grad)
@@ -53,7 +53,7 @@ def check_problem(
     return xp, X, check_reg(reg, last_bias.dtype)
 
 
-def activation_rules(activation: Activation, params: Mapping[str, Array]) -> list[Rule]:
+def activation_rules(activation: Activation, params: Params) -> list[Rule]:
     """Return the rule of each hidden layer."""
     hidden = len(params) // 2 - 1
     if isinstance(activation, str) or callable(activation):

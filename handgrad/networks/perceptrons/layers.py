@@ -1,10 +1,10 @@
 """The values of each layer in the forward pass, and its cotangents: per-example and second derivatives start here."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from handgrad.arrays.namespace import Array
-from handgrad.networks.perceptrons.arguments import Activation, activation_rules, parameter_names
+from handgrad.networks.perceptrons.arguments import Activation, Params, activation_rules, parameter_names
 from handgrad.rules.activations import identity
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
 from handgrad.rules.rule import Pullback
@@ -46,7 +46,7 @@ class ForwardPass(NamedTuple):
     scores: Array
 
 
-def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> ForwardPass:
+def forward(params: Params, X: Array, activation: Activation) -> ForwardPass:
     """Return the forward pass of a network whose depth follows from the names of the parameters."""
     xp, h = check_inputs(params, X, parameter_names(params))
     layers: list[Layer] = []
@@ -61,9 +61,7 @@ def forward(params: Mapping[str, Array], X: Array, activation: Activation) -> Fo
     return ForwardPass(xp, layers, h)
 
 
-def forward_labelled(
-    params: Mapping[str, Array], X: Array, y: Array, reg: Any, activation: Activation
-) -> tuple[ForwardPass, Any]:
+def forward_labelled(params: Params, X: Array, y: Array, reg: Any, activation: Activation) -> tuple[ForwardPass, Any]:
     """Return the forward pass, and reg as a number; raise unless the labels and reg fit."""
     fwd = forward(params, X, activation)
     check_labels(y, fwd.xp, *fwd.scores.shape)

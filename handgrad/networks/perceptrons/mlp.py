@@ -3,13 +3,13 @@
 Derivation: ``docs/derivations/mlp.md``.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array, namespace
 from handgrad.networks.perceptrons.arguments import (
     Activation,
+    Params,
     activation_rules,
     check_problem,
     documented,
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @documented()
-def scores(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
+def scores(params: Params, X: Array, *, activation: Activation = "relu") -> Array:
     """Return the scores: h₀ = X, then zᵢ = hᵢ₋₁ Wᵢ + bᵢ and hᵢ = f(zᵢ) layer by layer; the last z is the scores.
 
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme="glorot")
@@ -47,9 +47,7 @@ def scores(params: Mapping[str, Array], X: Array, *, activation: Activation = "r
 
 
 @documented()
-def loss(
-    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
-) -> Array:
+def loss(params: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu") -> Array:
     """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖², with L the mean cross-entropy of the softmax.
 
     >>> params = init_params([4, 8, 6, 3], rng=np.random.default_rng(0), scheme=0.0)
@@ -68,13 +66,7 @@ def loss(
 
 @documented()
 def loss_and_grad(
-    params: Mapping[str, Array],
-    X: Array,
-    y: Array,
-    reg: float = 0.0,
-    *,
-    activation: Activation = "relu",
-    input_grad: bool = False,
+    params: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu", input_grad: bool = False
 ) -> tuple[Array, dict[str, Array]]:
     """Return the objective J = L + ½ reg Σᵢ ‖Wᵢ‖² and its gradient with respect to each parameter.
 
@@ -107,7 +99,7 @@ def loss_and_grad(
 
 
 @documented(imports="mlp")
-def predict(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
+def predict(params: Params, X: Array, *, activation: Activation = "relu") -> Array:
     """Return the class with the highest score for each example, the first of equals.
 
     >>> mlp.predict({"W1": np.eye(2), "b1": np.zeros(2)}, np.array([[2.0, 1.0], [0.0, 3.0]]))
@@ -117,7 +109,7 @@ def predict(params: Mapping[str, Array], X: Array, *, activation: Activation = "
     return namespace(s).argmax(s, axis=1)
 
 
-def _scores(xp: Any, params: Mapping[str, Array], X: Array, activation: Activation) -> tuple[Array, Array]:
+def _scores(xp: Any, params: Params, X: Array, activation: Activation) -> tuple[Array, Array]:
     """Return the scores, and a number that is finite only if they and X are."""
     s = X @ params["W1"]
     s += params["b1"]
@@ -130,7 +122,7 @@ def _scores(xp: Any, params: Mapping[str, Array], X: Array, activation: Activati
 
 
 def _forward(
-    xp: Any, params: Mapping[str, Array], X: Array, activation: Activation
+    xp: Any, params: Params, X: Array, activation: Activation
 ) -> tuple[Array, list[tuple[Pullback, Pullback]], Array]:
     """Return the scores, the pullbacks of the two halves of each layer, and a number that is finite only if X is."""
     h, layers, witness = X, [], None

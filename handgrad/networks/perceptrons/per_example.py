@@ -3,10 +3,8 @@
 Derivation: ``docs/derivations/per_example.md``.
 """
 
-from collections.abc import Mapping
-
 from handgrad.arrays.namespace import Array
-from handgrad.networks.perceptrons.arguments import Activation, documented
+from handgrad.networks.perceptrons.arguments import Activation, Params, documented
 from handgrad.networks.perceptrons.layers import backward, forward_labelled
 
 __all__ = ["example_gradient_norms", "example_gradients"]
@@ -19,7 +17,7 @@ __all__ = ["example_gradient_norms", "example_gradients"]
     imports="init_params, two_layer",
 )
 def example_gradients(
-    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
+    params: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the gradient of Jₙ = Lₙ + R for each example n; by hand what ``jax.vmap(jax.grad(loss))`` gives.
 
@@ -50,7 +48,7 @@ def example_gradients(
     source="I. Goodfellow, Efficient per-example gradient computations, arXiv:1510.01799, 2015",
 )
 def example_gradient_norms(
-    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
+    params: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the Euclidean norms of the gradients of Jₙ = Lₙ + R, without these gradients.
 

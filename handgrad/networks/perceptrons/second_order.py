@@ -3,11 +3,11 @@
 Derivation: ``docs/derivations/second_order.md``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array, arange
-from handgrad.networks.perceptrons.arguments import Activation, documented
+from handgrad.networks.perceptrons.arguments import Activation, Params, documented
 from handgrad.networks.perceptrons.layers import ForwardPass, Layer, backward, forward, forward_labelled
 from handgrad.rules.second_derivatives import flat
 from handgrad.validation import check_like
@@ -23,13 +23,7 @@ _LIKE_PARAMS = "dict of arrays\n    Of the parameters' keys, shapes and dtypes."
     source="B. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6(1), 1994",
 )
 def hvp(
-    params: Mapping[str, Array],
-    direction: Mapping[str, Array],
-    X: Array,
-    y: Array,
-    reg: float = 0.0,
-    *,
-    activation: Activation = "relu",
+    params: Params, direction: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the Hessian of J times a direction, by hand what ``jax.jvp(jax.grad(loss), …)`` gives.
 
@@ -57,13 +51,7 @@ def hvp(
 Neural Computation 14(7), 2002""",
 )
 def gauss_newton_product(
-    params: Mapping[str, Array],
-    direction: Mapping[str, Array],
-    X: Array,
-    y: Array,
-    reg: float = 0.0,
-    *,
-    activation: Activation = "relu",
+    params: Params, direction: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the Gauss–Newton matrix of J times a direction.
 
@@ -87,7 +75,7 @@ def gauss_newton_product(
     source="F. Dangel, F. Kunstner, P. Hennig, BackPACK: Packing more into backprop, ICLR 2020",
 )
 def gauss_newton_diagonal(
-    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
+    params: Params, X: Array, y: Array, reg: float = 0.0, *, activation: Activation = "relu"
 ) -> dict[str, Array]:
     """Return the diagonal of the Gauss–Newton matrix of J.
 
@@ -118,7 +106,7 @@ def gauss_newton_diagonal(
     returns="(N, C, D) array, the parameters' dtype\n    Entry (n, c, d) is ∂s(n, c)/∂X(n, d).",
     imports="softmax_classifier",
 )
-def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activation = "relu") -> Array:
+def input_jacobian(params: Params, X: Array, *, activation: Activation = "relu") -> Array:
     """Return the derivative of each score with respect to each input, for each example.
 
     >>> params = {"W1": np.array([[1.0, 2.0], [3.0, 4.0]]), "b1": np.zeros(2)}
@@ -139,11 +127,7 @@ def input_jacobian(params: Mapping[str, Array], X: Array, *, activation: Activat
 
 
 def _product(
-    params: Mapping[str, Array],
-    direction: Mapping[str, Array],
-    fwd: ForwardPass,
-    reg: float,
-    cotangents: Iterator[Array] | None,
+    params: Params, direction: Params, fwd: ForwardPass, reg: float, cotangents: Iterator[Array] | None
 ) -> dict[str, Array]:
     """Return the R-operator's product; without cotangents, leave out the terms that contain them."""
     check_like(params, direction, "direction")

@@ -3,12 +3,10 @@
 Derivation: ``docs/derivations/softmax_classifier.md``.
 """
 
-from collections.abc import Mapping
-
 from handgrad.arrays import in_place
 from handgrad.arrays.namespace import Array
 from handgrad.networks.perceptrons import mlp
-from handgrad.networks.perceptrons.arguments import check_depth, check_problem, documented, names_of_depth
+from handgrad.networks.perceptrons.arguments import Params, check_depth, check_problem, documented, names_of_depth
 from handgrad.networks.perceptrons.per_example import example_gradient_norms, example_gradients
 from handgrad.networks.perceptrons.second_order import gauss_newton_diagonal, gauss_newton_product, hvp, input_jacobian
 from handgrad.rules.losses import unchecked_softmax_cross_entropy
@@ -30,7 +28,7 @@ _SHAPES = "W1 (D, C), b1 (C,)"
 
 
 @documented(_SHAPES)
-def scores(params: Mapping[str, Array], X: Array) -> Array:
+def scores(params: Params, X: Array) -> Array:
     """Return the scores s = X W1 + b1.
 
     >>> params = init_params([4, 3], rng=np.random.default_rng(0))
@@ -41,7 +39,7 @@ def scores(params: Mapping[str, Array], X: Array) -> Array:
 
 
 @documented(_SHAPES)
-def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> Array:
+def loss(params: Params, X: Array, y: Array, reg: float = 0.0) -> Array:
     """Return the objective J = L + ½ reg ‖W1‖², with L the mean cross-entropy of the softmax.
 
     >>> params = init_params([4, 3], rng=np.random.default_rng(0), scheme=0.0)
@@ -53,7 +51,7 @@ def loss(params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0) -> A
 
 @documented(_SHAPES)
 def loss_and_grad(
-    params: Mapping[str, Array], X: Array, y: Array, reg: float = 0.0, *, input_grad: bool = False
+    params: Params, X: Array, y: Array, reg: float = 0.0, *, input_grad: bool = False
 ) -> tuple[Array, dict[str, Array]]:
     """Return the objective J = L + ½ reg ‖W1‖² and its gradient with respect to each parameter.
 
@@ -86,7 +84,7 @@ def loss_and_grad(
 
 
 @documented(_SHAPES, imports="softmax_classifier")
-def predict(params: Mapping[str, Array], X: Array) -> Array:
+def predict(params: Params, X: Array) -> Array:
     """Return the class with the highest score for each example, the first of equals.
 
     >>> params = {"W1": np.eye(2), "b1": np.zeros(2)}

@@ -10,7 +10,7 @@ from oracle import reference
 
 
 def test_every_activation_has_a_second_derivative():
-    assert list(CURVATURES) == list(ACTIVATIONS)
+    assert CURVATURES.keys() == ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
