@@ -1,6 +1,6 @@
-"""The graph's own array namespace, so that a rule, written for arrays, runs on Variables as it is.
+"""The graph's own array namespace, so that a rule, written for arrays, runs on Variables unchanged.
 
-That is how second derivatives come about: a pullback that is run on Variables is recorded itself.
+This gives second derivatives: a pullback that runs on Variables is recorded itself.
 """
 
 import functools
@@ -9,11 +9,11 @@ from typing import Any
 
 from handgrad import rules
 from handgrad.arrays.namespace import WrappingNamespace, name_of
-from handgrad.graph.variable import Variable, apply, plain
+from handgrad.graph.node import Node, apply, unwrap
 
 __all__ = ["namespace_over"]
 
-#: Rules by the standard's names, where these are not our own.
+#: Rules by the standard's names.
 _RULES: dict[str, Callable[..., Any]] = {
     **rules.PRIMITIVES,
     **rules.ACTIVATIONS,
@@ -22,11 +22,11 @@ _RULES: dict[str, Callable[..., Any]] = {
     "pow": rules.power,
 }
 
-#: By the order of their arguments in the standard: what a rule takes by keyword.
+#: Arguments that a rule takes by keyword, in the standard's order.
 _KEYWORDS = {"reshape": ["shape"], "broadcast_to": ["shape"], "permute_dims": ["axes"]}
 
-#: What has no derivative, or the derivative 0: computed on the values.
-_CONSTANT = frozenset(
+#: Functions without a derivative, or with derivative 0: computed on the values.
+_UNDIFFERENTIATED = frozenset(
     """
     all any arange argmax argmin ceil equal finfo floor full greater greater_equal isdtype isfinite isinf isnan less
     less_equal logical_and logical_not logical_or not_equal ones round sign zeros
@@ -36,12 +36,12 @@ _CONSTANT = frozenset(
 
 @functools.lru_cache(maxsize=32)
 def namespace_over(library: Any) -> Any:
-    """Return the namespace for Variables that hold a library's arrays."""
+    """Return the namespace of Variables that hold a library's arrays."""
     return _Namespace(library)
 
 
 class _Namespace(WrappingNamespace):
-    """Functions for Variables: rules where there is a derivative, else the library's own on the values."""
+    """Functions on Variables: rules where there is a derivative, else the library's own on the values."""
 
     def __init__(self, library: Any) -> None:
         self.library_of_values = library
@@ -51,27 +51,27 @@ class _Namespace(WrappingNamespace):
         if name in _RULES:
             return lambda *args, **kwargs: self._apply(name, args, kwargs)
         found = getattr(self.library_of_values, name)
-        if name in _CONSTANT:
-            return lambda *args, **kwargs: found(*map(plain, args), **kwargs)
+        if name in _UNDIFFERENTIATED:
+            return lambda *args, **kwargs: found(*map(unwrap, args), **kwargs)
         if callable(found) and not isinstance(found, type):
             raise TypeError(f"handgrad.graph has no rule for {name}: write one, and use graph.apply(rule, x)")
         return found  # a dtype or a number
 
     def _apply(self, name: str, args: Any, kwargs: Any) -> Any:
-        """Apply a rule, or where no Variable has a part in it the library's function."""
-        if not any(isinstance(a, Variable) for a in args):
+        """Apply a rule, or the library's function if no argument is a Variable."""
+        if not any(isinstance(a, Node) for a in args):
             return getattr(self.library_of_values, name)(*args, **kwargs)
         keywords = _KEYWORDS.get(name, [])
         kwargs = {**kwargs, **dict(zip(keywords, args[1:]))}
         return apply(_RULES[name], *(args[:1] if keywords else args), **kwargs)
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
-        if not (isinstance(x, Variable) or isinstance(y, Variable)):
+        if not (isinstance(x, Node) or isinstance(y, Node)):
             return self.library_of_values.where(condition, x, y)
-        return apply(rules.where, x, y, condition=plain(condition))
+        return apply(rules.where, x, y, condition=unwrap(condition))
 
     def take(self, x: Any, indices: Any, *, axis: int = 0) -> Any:
-        if not isinstance(x, Variable):
+        if not isinstance(x, Node):
             return self.library_of_values.take(x, indices, axis=axis)
         return apply(rules.getitem, x, index=(slice(None),) * axis + (indices,) if axis else indices)
 
@@ -82,12 +82,12 @@ class _Namespace(WrappingNamespace):
         return apply(rules.concatenate, *arrays, axis=axis)
 
     def asarray(self, a: Any, *, dtype: Any = None, copy: bool | None = None) -> Any:
-        if not isinstance(a, Variable):
+        if not isinstance(a, Node):
             return self.library_of_values.asarray(a, dtype=dtype, copy=copy)
         return apply(rules.identity, a) if copy else a
 
     def astype(self, a: Any, dtype: Any, **kwargs: Any) -> Any:
-        if not isinstance(a, Variable):
+        if not isinstance(a, Node):
             return self.library_of_values.astype(a, dtype, **kwargs)
         if a.dtype != dtype:
             raise TypeError(f"handgrad.graph has no rule for astype: a Variable of {a.dtype} stays so, not {dtype}")

@@ -1,10 +1,10 @@
-"""The networks' loss as a graph of rules: what is differentiated by hand in :mod:`handgrad.networks`."""
+"""The networks' loss as a graph of rules; :mod:`handgrad.networks` differentiates it by hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handgrad.arrays.namespace import Array
-from handgrad.graph.variable import Variable, apply
+from handgrad.graph.node import Node, apply
 from handgrad.rules import ACTIVATIONS, l2, softmax_cross_entropy
 
 __all__ = ["network_loss"]
@@ -18,11 +18,11 @@ def network_loss(
     Parameters
     ----------
     params : dict
-        W1 (D, H), b1 (H,), W2, b2, … up to the last layer, Variables or arrays, all float32 or all float64.
+        W1 (D, H), b1 (H,), W2, b2, … to the last layer: Variables or arrays, all float32 or all float64.
     X : (N, D) Variable or array
         One example a row.
     y : (N,) array of integers in [0, C)
-        The right class of each example.
+        The class of each example.
     reg : float
         Strength of the L2 penalty on the weights, 0 or more.
     activation : sequence of str, optional
@@ -30,13 +30,13 @@ def network_loss(
 
     Returns
     -------
-    0-d Variable, or an array where nothing was a Variable
-        The nodes on the way have the names of the derivation: z1, h1, …, s, L, R, J.
+    0-d Variable, or an array if no argument was a Variable
+        The nodes have the derivation's names: z1, h1, …, s, L, R, J.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes, dtypes, labels or reg do not fit, or there are not as many activations as hidden layers.
+        If shapes, dtypes, labels or reg do not fit, or the number of activations is not that of the hidden layers.
 
     Examples
     --------
@@ -57,9 +57,9 @@ def network_loss(
     names = ("relu",) * (depth - 1) if activation is None else tuple(activation)
     layers = [(f"W{i}", f"b{i}") for i in range(1, depth + 1)]
     if {*params} != {name for layer in layers for name in layer}:
-        raise ValueError(f"params expected the keys W1, b1, W2, b2, …, given {', '.join(params) or 'none'}")
+        raise ValueError(f"params must have the keys W1, b1, W2, b2, …, got {', '.join(params) or 'none'}")
     if len(names) != depth - 1 or not set(names) <= set(ACTIVATIONS):
-        raise ValueError(f"activation expected {depth - 1} of {', '.join(ACTIVATIONS)}, given {names}")
+        raise ValueError(f"activation must be {depth - 1} of {', '.join(ACTIVATIONS)}, got {names}")
     h: Any = X
     for i, (name, (W, b)) in enumerate(zip(names, layers), start=1):
         z = _named(f"z{i}", h @ params[W] + params[b])
@@ -74,6 +74,6 @@ def network_loss(
 
 
 def _named(name: str, node: Any) -> Any:
-    if isinstance(node, Variable):
+    if isinstance(node, Node):
         node.name = name
     return node

@@ -1,4 +1,4 @@
-"""NumPy's functions on Variables: each is a rule or a few of them; any other is refused by name."""
+"""NumPy's functions on Variables: each applies one rule or a few; any other raises an error that names it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from handgrad import rules
-from handgrad.arrays.namespace import NUMPY, library
-from handgrad.graph.variable import Variable, apply, plain
+from handgrad.arrays.namespace import NUMPY, is_array, library
+from handgrad.graph.node import Node, apply, unwrap
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -31,15 +31,15 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.tanh: rules.tanh,
 }
 
-#: What has no derivative, or the derivative 0: computed on the values.
-_CONSTANT = {
+#: Functions without a derivative, or with derivative 0: computed on the values.
+_UNDIFFERENTIATED = {
     *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf),
     *(np.sign, np.floor, np.ceil, np.rint, np.argmax, np.argmin, np.any, np.all, np.shape, np.ndim, np.size, np.round),
     *(np.zeros_like, np.ones_like, np.full_like, np.array_equal, np.allclose, np.isclose, np.array_repr, np.array_str),
 }
 
 
-# under NumPy's names and with its arguments, as far as they have a derivative
+# named as in NumPy, with those of its arguments that have a derivative
 def square(x: Any) -> Any:
     return x * x
 
@@ -73,8 +73,8 @@ def std(a: Any, axis: Any = None, *, ddof: float = 0, correction: float = 0, kee
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    condition = plain(condition)
-    return apply(rules.where, x, y, condition=condition if hasattr(condition, "dtype") else np.asarray(condition))
+    condition = unwrap(condition)
+    return apply(rules.where, x, y, condition=condition if is_array(condition) else np.asarray(condition))
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
@@ -91,11 +91,11 @@ def ravel(a: Any) -> Any:
 
 
 def squeeze(a: Any, axis: Any = None) -> Any:
-    return apply(rules.reshape, a, shape=np.squeeze(_of_shape(a), axis).shape)
+    return apply(rules.reshape, a, shape=np.squeeze(_empty_like(a), axis).shape)
 
 
 def expand_dims(a: Any, axis: Any) -> Any:
-    return apply(rules.reshape, a, shape=np.expand_dims(_of_shape(a), axis).shape)
+    return apply(rules.reshape, a, shape=np.expand_dims(_empty_like(a), axis).shape)
 
 
 def transpose(a: Any, axes: Any = None) -> Any:
@@ -115,7 +115,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 
 def dot(a: Any, b: Any) -> Any:
-    return apply(rules.matmul if np.ndim(plain(a)) and np.ndim(plain(b)) else rules.multiply, a, b)
+    return apply(rules.matmul if np.ndim(unwrap(a)) and np.ndim(unwrap(b)) else rules.multiply, a, b)
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -127,37 +127,37 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
 } | {np.amax: max, np.amin: min}  # fmt: skip
 
 
-def _of_shape(a: Any) -> Any:
-    """Return NumPy's array of a's shape, which holds nothing."""
-    return np.broadcast_to(0, plain(a).shape)
+def _empty_like(a: Any) -> Any:
+    """Return a NumPy array of a's shape that takes no memory."""
+    return np.broadcast_to(0, unwrap(a).shape)
 
 
-#: What other libraries call NumPy's functions.
-_IN_THE_STANDARD = {"rint": "round"}
+#: The standard's names of NumPy's functions, where they differ.
+_STANDARD_NAMES = {"rint": "round"}
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Return the ufunc of Variables and arrays, as a Variable if it has a derivative."""
+    """Return ``ufunc(*inputs)``, a Variable if the ufunc has a derivative."""
     name = f"numpy.{ufunc.__name__}"
     if method != "__call__":
         raise TypeError(f"handgrad.graph has no rule for {name}.{method}; sum, mean, max and min have one")
     if kwargs.get("out"):
-        raise TypeError(f"{name} into an array that exists would lose the gradient: write a = a + v for a += v")
+        raise TypeError(f"{name} into an existing array would lose the gradient: write a = a + v for a += v")
     if kwargs:
-        raise TypeError(f"handgrad.graph expected no keywords for {name}, given {', '.join(kwargs)}")
+        raise TypeError(f"handgrad.graph takes no keywords for {name}, got {', '.join(kwargs)}")
     if ufunc in _UFUNCS:
         return apply(_UFUNCS[ufunc], *inputs)
     return call_function(ufunc, inputs, kwargs)
 
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Return a function of NumPy's of Variables and arrays, as a Variable if it has a derivative."""
+    """Return ``function(*args, **kwargs)``, a Variable if the function has a derivative."""
     if function in _FUNCTIONS:
         return _FUNCTIONS[function](*args, **kwargs)
-    if function in _CONSTANT:
-        values, options = [plain(a) for a in args], {key: plain(a) for key, a in kwargs.items()}
-        xp = library(next(plain(a) for a in (*args, *kwargs.values()) if isinstance(a, Variable)))
-        name = _IN_THE_STANDARD.get(function.__name__, function.__name__)
+    if function in _UNDIFFERENTIATED:
+        values, options = [unwrap(a) for a in args], {key: unwrap(a) for key, a in kwargs.items()}
+        xp = library(next(unwrap(a) for a in (*args, *kwargs.values()) if isinstance(a, Node)))
+        name = _STANDARD_NAMES.get(function.__name__, function.__name__)
         return (function if xp is NUMPY else getattr(xp, name, function))(*values, **options)
     raise TypeError(
         f"handgrad.graph has no rule for numpy.{function.__name__}: write it with functions that have one, or write a "

@@ -1,4 +1,4 @@
-"""Dicts, lists and tuples of arrays, nested as one likes, such as a network's parameters."""
+"""Nested dicts, lists and tuples of arrays, such as a network's parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ __all__ = ["tree_leaves", "tree_map", "variables"]
 
 
 def variables(tree: Any) -> Any:
-    """Return a dict, list or tuple of arrays with each a Variable, named by where it stands.
+    """Return the tree with each array a Variable, named by its path.
 
     Parameters
     ----------
     tree : dict, list, tuple or array
-        Nested as one likes.
+        Nested to any depth.
 
     Returns
     -------
@@ -44,7 +44,7 @@ _BRANCHES = (dict, list, tuple)
 
 
 def tree_map(f: Callable[[Any, str | None], Any], tree: Any, name: str | None = None) -> Any:
-    """Return the tree with f of each leaf and its name: the keys and places on the way to it."""
+    """Return the tree with f(leaf, name) for each leaf, whose name is its path: keys and indices, joined by dots."""
     if not isinstance(tree, _BRANCHES):
         return None if tree is None else f(tree, name)
     items = tree if isinstance(tree, dict) else dict(enumerate(tree))

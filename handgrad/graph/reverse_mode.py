@@ -1,4 +1,4 @@
-"""Reverse mode: the graph is walked once, from the output back, and every use of a variable adds to its cotangent.
+"""Reverse mode: one walk over the graph, from the output back; each use of a variable adds to its cotangent.
 
 Derivation: ``docs/derivations/graph.md``.
 """
@@ -7,51 +7,41 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.namespace import Array, check_same_library, device, namespace, zeros
-from handgrad.graph.names import called
+from handgrad.arrays.namespace import Array, check_same_library, device, is_array, namespace, zeros
+from handgrad.graph.names import describe
+from handgrad.graph.node import Node, as_leaf, fingerprint, make_leaf, unwrap
 from handgrad.graph.pytree import tree_map
-from handgrad.graph.variable import Variable, constant, fingerprint, leaf, plain
+from handgrad.graph.variable import Variable
 from handgrad.rules import RULES
+from handgrad.rules.rule import call_pullback
 
-__all__ = [
-    "gradients",
-    "leading_to",
-    "pull_back",
-    "seed",
-    "sweep",
-    "takes_needs",
-    "topological_order",
-    "value_and_grad",
-]
+__all__ = ["apply_pullback", "gradients", "seed", "subgraph_to", "sweep", "topological_order", "value_and_grad"]
 
-#: The ids of the rules that are proved to give new arrays of the arguments' shapes.
-_OURS = frozenset(map(id, RULES.values()))
+#: The ids of the rules whose pullbacks are tested to return new arrays of the arguments' shapes.
+_TRUSTED_RULES = frozenset(map(id, RULES.values()))
 
-#: Numbers the calls of value_and_grad, so that of two nested ones the inner has the higher level.
+#: Numbers the calls of value_and_grad: of two nested calls the inner one has the higher level.
 _levels = itertools.count(1)
 
 Cotangents = tuple[Any, ...]
 
 
-def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[tuple[Variable, Array, Cotangents]]:
-    """Yield each node, the last first, with its cotangent and those of its parents.
+def sweep(order: list[Node], cotangents: dict[Node, Array]) -> Iterator[tuple[Node, Array, Cotangents]]:
+    """Yield each node, the last first, with its cotangent and those of its parents: eq. graph-recursion.
 
-    This is eq. graph-recursion.
-
-    ``cotangents`` has that of the last. Both are used up, so that what is behind can be freed; a parent that is not in
-    ``order`` gets no cotangent.
+    ``cotangents`` starts with the last node's. Both arguments are consumed, so that arrays can be freed during the
+    sweep; a parent that is not in ``order`` gets no cotangent.
     """
     wanted = set(order)
     while order:
         node = order.pop()
         wanted.remove(node)
         dnode = cotangents.pop(node)  # complete: all that use the node came before
-        dparents = pull_back(node, dnode, wanted)
+        dparents = apply_pullback(node, dnode, wanted)
         for parent, d in zip(node.parents, dparents):
             if parent in wanted:
                 cotangents[parent] = _add(cotangents[parent], d) if parent in cotangents else d
@@ -59,23 +49,23 @@ def sweep(order: list[Variable], cotangents: dict[Variable, Array]) -> Iterator[
 
 
 def gradients(output: Variable, *inputs: Variable, cotangent: Any = None) -> tuple[Array, ...]:
-    """Return the gradient of ``output`` with respect to each of the inputs, which may lie anywhere in its graph.
+    """Return the gradient of ``output`` with respect to each of the inputs, which may be any nodes of its graph.
 
-    Nothing is stored in the graph: to call it again gives the same again.
+    Nothing is stored in the graph: another call returns the same.
 
     Parameters
     ----------
     output : Variable
         A scalar, unless a cotangent is given.
     *inputs : Variable
-        What ``output`` was made of.
+        Nodes on which ``output`` depends.
     cotangent : array, optional
-        ∂J/∂output for some J beyond, of output's shape; the gradient is then J's.
+        ∂J/∂output, of output's shape, for a J that depends on the output; the gradients are then J's.
 
     Returns
     -------
     tuple of arrays
-        For each input one of its shape and dtype.
+        One for each input, of its shape and dtype.
 
     Raises
     ------
@@ -83,7 +73,7 @@ def gradients(output: Variable, *inputs: Variable, cotangent: Any = None) -> tup
         If the output or an input is no Variable.
     ValueError
         If an input is not in the output's graph; the output is no scalar and there is no cotangent, or one of another
-        shape; an array that the graph was given has since been changed in place; or the graph has a cycle.
+        shape; the caller has since changed an array of the graph in place; or the graph has a cycle.
 
     Examples
     --------
@@ -100,10 +90,10 @@ def gradients(output: Variable, *inputs: Variable, cotangent: Any = None) -> tup
     """
     for variable in (output, *inputs):
         if not isinstance(variable, Variable):
-            raise TypeError(f"gradients expected Variables, given {type(variable).__name__}")
-    order, wanted = leading_to(inputs, output), set(inputs)
+            raise TypeError(f"gradients: output and inputs must be Variables, got {type(variable).__name__}")
+    order, wanted = subgraph_to(inputs, output), set(inputs)
     for x in wanted.difference(order):
-        raise ValueError(f"{called(x)} is not in the graph of the output, which does not depend on it")
+        raise ValueError(f"{describe(x)} is not in the graph of the output, which does not depend on it")
     found = {node: dnode for node, dnode, _ in sweep(order, {output: seed(output, cotangent)}) if node in wanted}
     return tuple(found[x] for x in inputs)
 
@@ -118,22 +108,22 @@ def value_and_grad(
     f : callable
         Returns a scalar. Its arguments may be arrays, floats, and dicts, lists and tuples of them.
     argnums : int or sequence of int
-        Which positional arguments to differentiate by.
+        The positional arguments to differentiate by.
     has_aux : bool
-        Whether ``f`` returns a pair, of which the second is not differentiated but handed on.
+        If True, ``f`` returns a pair, of which the second is returned and not differentiated.
 
     Returns
     -------
     callable
-        Takes what ``f`` takes and returns the value, or (value, aux), and the gradient: a tree of arrays like the
-        argument's, or for several argnums a tuple of them. What ``f`` does not depend on has a gradient of zeros.
+        Takes the arguments of ``f`` and returns the value, or (value, aux), and the gradient: a tree of arrays like the
+        argument's, or for several argnums a tuple of them. An argument on which ``f`` does not depend has gradient 0.
 
     Raises
     ------
     TypeError
         If an argument to differentiate by is not made of real floating arrays.
     ValueError
-        If ``f`` returns no scalar, a Variable of another call leaks into it, or an array changes while it is called.
+        If ``f`` returns no scalar, or a Variable of another call, or an array changes during the call.
 
     Examples
     --------
@@ -155,22 +145,22 @@ def value_and_grad(
     def value_and_grad_of_f(*args: Any, **kwargs: Any) -> Any:
         level = next(_levels)
         chosen = [range(len(args))[i] for i in ((argnums,) if isinstance(argnums, int) else argnums)]
-        wanted: set[Variable] = set()
+        wanted: set[Node] = set()
 
-        def taken(a: Any, name: str | None) -> Variable:
-            wanted.add(x := leaf(a, level, name))
+        def as_input(a: Any, name: str | None) -> Node:
+            wanted.add(x := make_leaf(Variable, a, level, name))
             return x
 
-        inputs = {i: tree_map(taken, args[i]) for i in chosen}
+        inputs = {i: tree_map(as_input, args[i]) for i in chosen}
         output = f(*(inputs.get(i, a) for i, a in enumerate(args)), **kwargs)
         output, aux = output if has_aux else (output, None)
-        order: list[Variable] = []
-        cotangents: dict[Variable, Array] = {}
+        order: list[Node] = []
+        cotangents: dict[Node, Array] = {}
         if isinstance(output, Variable) and output.level >= level:
             if output.level > level:
                 raise ValueError("the function returned a Variable that belongs to another call of value_and_grad")
-            order, cotangents = leading_to(wanted, output), {output: seed(output, None)}
-        value = output = _value_at(level, output)  # from here on the graph is held by ``order`` alone
+            order, cotangents = subgraph_to(wanted, output), {output: seed(output, None)}
+        value = output = _value_at(level, output)  # from here on only ``order`` holds the graph
         found = {node: dnode for node, dnode, _ in sweep(order, cotangents) if node in wanted}
         grads = [tree_map(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
         gradient = grads[0] if isinstance(argnums, int) else tuple(grads)
@@ -179,86 +169,78 @@ def value_and_grad(
     return value_and_grad_of_f
 
 
-def topological_order(output: Variable) -> list[Variable]:
-    """Return the graph of an output in the order in which it was made: each node behind its parents."""
+def topological_order(output: Node) -> list[Node]:
+    """Return the nodes of an output's graph in the order of their creation: each after its parents."""
     found, known = [output], {output}
     for node in found:
         for parent in node.parents:
-            if parent.made >= node.made:
-                raise ValueError("the graph has a cycle: a Variable was made, by hand, one of its own ancestors")
+            if parent.creation_index >= node.creation_index:
+                raise ValueError("the graph has a cycle: ``parents`` was set by hand to a later Variable")
             if parent not in known:
                 known.add(parent)
                 found.append(parent)
-    return sorted(found, key=operator.attrgetter("made"))
+    return sorted(found, key=operator.attrgetter("creation_index"))
 
 
-def leading_to(inputs: Iterable[Variable], output: Variable) -> list[Variable]:
+def subgraph_to(inputs: Iterable[Node], output: Node) -> list[Node]:
     """Return the part of the output's graph that depends on the inputs, in topological order.
 
-    Raise if an array that the graph was given is not what it was.
+    Raise if the caller has changed an array of the graph in place.
     """
-    leads, found = set(inputs), []
+    dependent, found = set(inputs), []
     for node in topological_order(output):
-        if node.given is not None and fingerprint(node.given) != node.fingerprint:
+        if node.source is not None and fingerprint(node.source) != node.fingerprint:
             raise ValueError(
-                f"{called(node)} was changed in place after the graph had taken it: its gradient would be that of "
+                f"{describe(node)} was changed in place after it entered the graph: its gradient would be that of "
                 "other values than the output's; change a copy"
             )
-        if node in leads or not leads.isdisjoint(node.parents):
-            leads.add(node)
+        if node in dependent or not dependent.isdisjoint(node.parents):
+            dependent.add(node)
             found.append(node)
     return found
 
 
-def pull_back(node: Variable, dnode: Array, wanted: set[Variable]) -> Cotangents:
-    """Return the cotangents of a node's parents as new arrays, of those that are not wanted perhaps None."""
+def apply_pullback(node: Node, dnode: Array, wanted: set[Node]) -> Cotangents:
+    """Return the cotangents of a node's parents as new arrays; for a parent that is not wanted it may be None."""
     if node.backward is None:
         return ()
-    if takes_needs(getattr(node.backward, "__code__", None)):
-        dparents = node.backward(dnode, needs=tuple([parent in wanted for parent in node.parents]))
-    else:
-        dparents = node.backward(dnode)
-    if id(node.rule) in _OURS:
-        return dparents
+    needs = tuple([parent in wanted for parent in node.parents])
+    if id(node.rule) in _TRUSTED_RULES:
+        return node.backward(dnode, needs)
+    dparents = call_pullback(node.backward, dnode, needs)
     expected = [parent.shape for parent in node.parents]
-    given = [s if d is None else np.shape(plain(d)) for d, s in zip(dparents, expected)]
-    if len(dparents) != len(expected) or given != expected:
-        raise ValueError(f"the pullback of {called(node)} gave cotangents of shapes {given}, expected {expected}")
+    shapes = [s if d is None else np.shape(unwrap(d)) for d, s in zip(dparents, expected)]
+    if len(dparents) != len(expected) or shapes != expected:
+        raise ValueError(f"the pullback of {describe(node)} must return cotangents of shapes {expected}, got {shapes}")
     return tuple(None if d is None else namespace(d).asarray(d, copy=True) for d in dparents)
 
 
-@functools.cache
-def takes_needs(code: CodeType | None) -> bool:
-    """Say whether a pullback of this code can be told which cotangents are needed."""
-    return code is not None and "needs" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
 def _add(total: Array, d: Array) -> Array:
-    total += d  # in place where that is possible: each cotangent is a new array
+    total += d  # in place where possible: each cotangent is a new array
     return total
 
 
-def seed(output: Variable, cotangent: Any) -> Array:
-    """Return the cotangent that the sweep begins with, a new array: 1, or what was given."""
+def seed(output: Node, cotangent: Any) -> Array:
+    """Return the cotangent with which the sweep starts, as a new array; 1 by default."""
     xp = namespace(output.value)
     if cotangent is None:
         if output.shape != ():
             raise ValueError(
-                f"a gradient is that of a scalar, given {called(output)}: sum it, or give cotangent=, ∂J/∂output"
+                f"the output must be a scalar, got {describe(output)}: sum it, or pass cotangent=, ∂J/∂output"
             )
-        cotangent = xp.ones((), dtype=output.dtype, **device(output))
-    elif np.shape(plain(cotangent)) != output.shape:
-        raise ValueError(f"cotangent expected the output's shape {output.shape}, given {np.shape(plain(cotangent))}")
+        cotangent = xp.ones((), dtype=output.dtype, **device(unwrap(output)))
+    elif np.shape(unwrap(cotangent)) != output.shape:
+        raise ValueError(f"cotangent must have the output's shape {output.shape}, got {np.shape(unwrap(cotangent))}")
     else:
-        if hasattr(cotangent, "dtype"):
+        if is_array(cotangent):
             check_same_library("cotangent", cotangent, xp, "the Variables")
-        cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True, **device(output))
-    return constant(cotangent, output.value) if isinstance(output.value, Variable) else cotangent
+        cotangent = xp.asarray(cotangent, dtype=output.dtype, copy=True, **device(unwrap(output)))
+    return as_leaf(cotangent, output.value) if isinstance(output.value, Node) else cotangent
 
 
 def _value_at(level: int, a: Any) -> Any:
     return a.value if isinstance(a, Variable) and a.level == level else a
 
 
-def _zeros(x: Variable) -> Array:
-    return zeros(x.shape, plain(x))
+def _zeros(x: Node) -> Array:
+    return zeros(x.shape, unwrap(x))

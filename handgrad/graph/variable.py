@@ -1,49 +1,53 @@
-"""Variables: arrays that remember which rule made them of which other variables."""
+"""Variables: nodes of the graph with operators, methods and NumPy's functions."""
 
-import itertools
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-import numpy as np
-
 from handgrad import rules
-from handgrad.arrays.namespace import Array, check_same_library, device, library, namespace
-from handgrad.rules import Rule
+from handgrad.arrays.namespace import library
+from handgrad.graph.array_namespace import namespace_over
+from handgrad.graph.node import Node, apply, unwrap
+from handgrad.graph.numpy_functions import call_function, call_ufunc
+from handgrad.rules.rule import Rule
 
-__all__ = ["Variable", "apply", "constant", "fingerprint", "leaf", "plain"]
+__all__ = ["Variable"]
 
-_NUMBERS, _NUMPYS = (bool, int, float), (np.ndarray, np.generic)
-
-#: A prime, so that no row of a matrix is as long.
-_APART = 1021
-
-#: Numbers the Variables as they are made, so that a trace can show a graph in the order of the program.
-_made = itertools.count()
+_Operator = Callable[[Any, Any], Any]
 
 
-class Variable:
-    """An array in a computational graph: a leaf, or what a rule made of other variables.
+def _operators(rule: Rule) -> tuple[_Operator, _Operator]:
+    """Return an operator for a Variable on the left, and one for a Variable on the right."""
+    return lambda self, other: apply(rule, self, other), lambda self, other: apply(rule, other, self)
 
-    Operators and NumPy's functions on a Variable apply the rules of :mod:`handgrad.rules` and give Variables. Nothing
-    else is recorded anywhere: the graph is what can be reached through ``parents``, and goes when its output goes.
+
+def _comparison(compare: _Operator) -> _Operator:
+    """Return a comparison, which has no derivative and so compares the values."""
+    return lambda self, other: compare(unwrap(self), unwrap(other))
+
+
+class Variable(Node):
+    """An array in a computational graph: a leaf, or the result of a rule applied to other variables.
+
+    Operators and NumPy's functions on a Variable apply the rules of :mod:`handgrad.rules` and return Variables. Nothing
+    is recorded elsewhere: the graph is what can be reached through ``parents``, and is freed with its output.
 
     Parameters
     ----------
     value : float, array or Variable
-        float32 or float64. NumPy's arrays are not copied: a later change to one is noticed, and refused, when gradients
-        are taken. A Variable inside a Variable is how a gradient is differentiated again.
+        float32 or float64. NumPy's arrays are not copied: taking gradients raises an error if one has changed since. To
+        differentiate a gradient again, put a Variable inside a Variable.
     name : str, optional
-        What pictures and traces call it.
+        Its name in drawings and traces.
 
     Attributes
     ----------
     value : array
         Read-only.
     parents : tuple of Variable
-        What it was made of, empty for a leaf.
+        The rule's arguments; empty for a leaf.
     rule, kwargs : callable, dict
-        What made it, and the keywords that this was given; None and empty for a leaf.
+        The rule that made it, and the rule's keywords; None and empty for a leaf.
     backward : callable
         The rule's pullback, from this variable's cotangent to those of its parents; None for a leaf.
 
@@ -66,57 +70,46 @@ class Variable:
     ``docs/derivations/graph.md``.
     """
 
-    __slots__ = ("backward", "fingerprint", "given", "kwargs", "level", "made", "name", "parents", "rule", "value")
+    __slots__ = ()
 
-    #: How deep it is nested: a gradient that is taken inside another has the higher level.
-    level: int
-    #: The array of somebody else's that a leaf was made of, and what that was like then.
-    given: Array | None
-    fingerprint: bytes | None
-    name: str | None
-    #: Its place in the order in which Variables were made.
-    made: int
-    parents: "tuple[Variable, ...]"
-    rule: Callable[..., Any] | None
-    kwargs: dict[str, Any]
-    backward: Callable[..., tuple[Any, ...]] | None
+    __add__, __radd__ = _operators(rules.add)
+    __sub__, __rsub__ = _operators(rules.subtract)
+    __mul__, __rmul__ = _operators(rules.multiply)
+    __truediv__, __rtruediv__ = _operators(rules.divide)
+    __pow__, __rpow__ = _operators(rules.power)
+    __matmul__, __rmatmul__ = _operators(rules.matmul)
 
-    def __init__(self, value: Any, name: str | None = None) -> None:
-        if isinstance(value, float):
-            value = np.asarray(value)
-        namespace(value)
-        self.level = value.level + 1 if isinstance(value, Variable) else 0
-        self.value = _held(value)
-        self.given, self.fingerprint = (value, fingerprint(value)) if isinstance(value, np.ndarray) else (None, None)
-        self.name, self.parents, self.rule, self.backward, self.kwargs = name, (), None, None, {}
-        self.made = next(_made)
+    __lt__, __le__, __gt__, __ge__, __eq__, __ne__ = map(
+        _comparison, (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
+    )
+    __hash__ = object.__hash__
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The value's shape."""
-        shape: tuple[int, ...] = self.value.shape
-        return shape
+    def __neg__(self) -> Any:
+        return apply(rules.negative, self)
 
-    @property
-    def ndim(self) -> int:
-        """The value's number of dimensions."""
-        return len(self.value.shape)
+    def __pos__(self) -> Any:
+        return apply(rules.identity, self)
 
-    @property
-    def size(self) -> int:
-        """The value's number of entries."""
-        size: int = self.value.size
-        return size
+    def __abs__(self) -> Any:
+        return apply(rules.absolute, self)
 
-    @property
-    def dtype(self) -> Any:
-        """The value's dtype."""
-        return self.value.dtype
+    def __getitem__(self, index: Any) -> Any:
+        return apply(rules.getitem, self, index=index)
 
-    @property
-    def device(self) -> Any:
-        """The value's device."""
-        return self.value.device
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(unwrap(self))
+
+    def __float__(self) -> float:
+        return float(unwrap(self))
+
+    def __repr__(self) -> str:
+        return f"Variable({unwrap(self)!r}{f', name={self.name!r}' if self.name else ''})"
 
     @property
     def T(self) -> Any:
@@ -149,7 +142,7 @@ class Variable:
         return apply(rules.reshape, self, shape=shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
-        """Return the axes in another order, backwards by default."""
+        """Return the axes in another order, reversed by default."""
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(rules.transpose, self, axes=order)
 
@@ -158,92 +151,8 @@ class Variable:
         return apply(rules.matmul, self, other)
 
     def item(self) -> float:
-        """Return the value of one entry as a number."""
+        """Return the value of a single entry as a number."""
         return float(self)
-
-    def __add__(self, other: Any) -> Any:
-        return apply(rules.add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return apply(rules.add, other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return apply(rules.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return apply(rules.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return apply(rules.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return apply(rules.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return apply(rules.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return apply(rules.divide, other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return apply(rules.power, self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return apply(rules.power, other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return apply(rules.matmul, self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return apply(rules.matmul, other, self)
-
-    def __neg__(self) -> Any:
-        return apply(rules.negative, self)
-
-    def __pos__(self) -> Any:
-        return apply(rules.identity, self)
-
-    def __abs__(self) -> Any:
-        return apply(rules.absolute, self)
-
-    def __getitem__(self, index: Any) -> Any:
-        return apply(rules.getitem, self, index=index)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    # comparisons have no derivative: they give arrays of booleans
-    def __lt__(self, other: Any) -> Any:
-        return plain(self) < plain(other)
-
-    def __le__(self, other: Any) -> Any:
-        return plain(self) <= plain(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return plain(self) > plain(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return plain(self) >= plain(other)
-
-    def __eq__(self, other: Any) -> Any:
-        return plain(self) == plain(other)
-
-    def __ne__(self, other: Any) -> Any:
-        return plain(self) != plain(other)
-
-    __hash__ = object.__hash__
-
-    def __bool__(self) -> bool:
-        return bool(plain(self))
-
-    def __float__(self) -> float:
-        return float(plain(self))
-
-    def __repr__(self) -> str:
-        return f"Variable({plain(self)!r}{f', name={self.name!r}' if self.name else ''})"
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError("a Variable cannot be changed in place: make another, as with where(condition, x, y)")
@@ -251,143 +160,11 @@ class Variable:
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("as an array a Variable would lose its gradient: take v.value, or write X @ v for X.dot(v)")
 
-    # what NumPy and the rules look for: imported when asked, as these modules are made of Variables
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from handgrad.graph import numpy_functions
-
-        return numpy_functions.call_ufunc(ufunc, method, inputs, kwargs)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from handgrad.graph import numpy_functions
-
-        return numpy_functions.call_function(function, args, kwargs)
+        return call_function(function, args, kwargs)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from handgrad.graph.array_namespace import namespace_over
-
-        return namespace_over(library(plain(self)))
-
-
-def apply(rule: Rule, *args: Any, **kwargs: Any) -> Any:
-    """Return the value of a rule as a Variable that remembers the rule's pullback.
-
-    Parameters
-    ----------
-    rule : callable
-        One of ``handgrad.RULES``, or one of your own: ``value, backward = rule(*args, **kwargs)``.
-    *args : Variable, array or number
-        What the rule is differentiated by. Where none is a Variable, the plain value is returned. Numbers, and arrays
-        of integers, take the dtype of the Variables.
-    **kwargs
-        What the rule is not differentiated by.
-
-    Returns
-    -------
-    Variable
-
-    Raises
-    ------
-    TypeError, ValueError
-        What the rule raises, such as for shapes that do not broadcast.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from handgrad import graph, softmax_cross_entropy
-    >>> s = graph.Variable(np.zeros((1, 2)))
-    >>> L = graph.apply(softmax_cross_entropy, s, labels=np.array([1]))
-    >>> graph.gradients(L, s)
-    (array([[ 0.5, -0.5]]),)
-
-    References
-    ----------
-    ``docs/derivations/graph.md``.
-    """
-    like = None
-    for a in args:
-        if type(a) is Variable and (like is None or a.level > like.level):
-            like = a
-    if like is None:
-        return rule(*args, **kwargs)[0]
-    level = like.level
-    parents = tuple([a if type(a) is Variable and a.level == level else constant(a, like) for a in args])
-    values = [parent.value for parent in parents]
-    if Variable in map(type, values):
-        values = _alike(values)
-    node = Variable.__new__(Variable)
-    node.value, node.backward = rule(*values, **kwargs)
-    if isinstance(node.value, np.ndarray):
-        node.value.flags.writeable = False
-    node.parents, node.rule, node.kwargs, node.level, node.made = parents, rule, kwargs, level, next(_made)
-    node.name = node.given = node.fingerprint = None
-    return node
-
-
-def plain(a: Any) -> Any:
-    """Return a Variable's array, however deep it is nested; anything else as it is."""
-    while isinstance(a, Variable):
-        a = a.value
-    return a
-
-
-def leaf(value: Any, level: int, name: str | None = None) -> Variable:
-    """Return a leaf of a given level."""
-    variable = Variable(value, name)
-    variable.level = level
-    return variable
-
-
-_level = operator.attrgetter("level")
-
-
-def constant(a: Any, like: Variable) -> Variable:
-    """Return a leaf for what is not a Variable of this level; numbers and integers take its dtype."""
-    if isinstance(a, _NUMBERS) or _is_of_integers(a):
-        given = a if isinstance(a, np.ndarray) else None
-        xp = library(plain(like))
-        if not isinstance(a, (*_NUMBERS, np.generic)):
-            check_same_library("the graph", a, xp, "its Variables")
-        number = leaf(xp.asarray(a, dtype=like.dtype, **device(like)), like.level)
-        number.given, number.fingerprint = given, None if given is None else fingerprint(given)
-        return number
-    return leaf(a, like.level)
-
-
-def _is_of_integers(a: Any) -> bool:
-    """Say whether an array, of whatever kind, is of integers or booleans."""
-    if isinstance(a, _NUMPYS):
-        return a.dtype.kind in "iub"
-    is_array = hasattr(a, "dtype") and not isinstance(a, Variable)
-    return is_array and bool(library(a).isdtype(a.dtype, ("bool", "integral")))
-
-
-def _alike(values: list[Any]) -> list[Any]:
-    """Return the values as Variables of one level, the highest, which a rule can compute with."""
-    like = max((v for v in values if type(v) is Variable), key=_level)
-    return [v if type(v) is Variable and v.level == like.level else constant(v, like) for v in values]
-
-
-def fingerprint(a: Any) -> bytes:
-    """Return bytes that a NumPy array has as long as it is not changed: of a small array all of its own.
-
-    Of a larger one they are the sums of every 1,021st word of it, which is as fast as reading it. A change of any
-    entry changes them; several at once escape only if their bits cancel out at places that lie a multiple of 1,021
-    apart.
-    """
-    if a.nbytes < 8 * _APART:
-        return bytes(a.tobytes())
-    flat = (a if a.flags.c_contiguous else a.T).reshape(-1).view(np.uint8)
-    whole = flat.size // (8 * _APART) * (8 * _APART)
-    sums = np.add.reduce(flat[:whole].view(np.uint64).reshape(-1, _APART), axis=0)
-    return bytes(sums.tobytes() + flat[whole:].tobytes())
-
-
-def _held(value: Any) -> Any:
-    """Return an array that the graph cannot change, and of other libraries than NumPy a copy."""
-    if isinstance(value, Variable):
-        return value
-    if isinstance(value, _NUMPYS):
-        held = np.asarray(value)[...]
-        held.flags.writeable = False
-        return held
-    return namespace(value).asarray(value, copy=True)
+        return namespace_over(library(unwrap(self)))

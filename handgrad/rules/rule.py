@@ -1,12 +1,13 @@
 """What every rule has: its types, its formula, and the parts of a docstring that rules share."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from handgrad.arrays.namespace import Array
 from handgrad.docstrings import complete
 
-__all__ = ["ALL_NEEDED", "Cotangents", "Needs", "Pullback", "Rule", "entrywise", "formula"]
+__all__ = ["ALL_NEEDED", "Cotangents", "Needs", "Pullback", "Rule", "call_pullback", "entrywise", "formula"]
 
 #: One flag for each positional argument: True if its cotangent is needed.
 Needs: TypeAlias = Sequence[bool]
@@ -31,6 +32,16 @@ class Pullback(Protocol):
 
 #: ``value, backward = rule(*differentiated, **not_differentiated)``, and ``cotangents = backward(cotangent)``.
 Rule: TypeAlias = Callable[..., tuple[Array, Callable[..., tuple[Any, ...]]]]
+
+
+def call_pullback(backward: Callable[..., Any], cotangent: Array, needs: Needs) -> Any:
+    """Call the pullback of any rule: a user's own may have no parameter ``needs``."""
+    try:
+        takes_needs = "needs" in inspect.signature(backward, follow_wrapped=False).parameters
+    except ValueError:  # a function in C without a signature
+        takes_needs = False
+    return backward(cotangent, needs=needs) if takes_needs else backward(cotangent)
+
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -200,8 +200,8 @@ def test_it_trains_in_pytorch_as_handgrad_does(torch):
 
 
 WRONG = {
-    "no function": (3, (), {}, "expected a rule, given int"),
-    "a plain function": (lambda x: x, (1.0,), {}, "expected a rule, value, backward = <lambda>"),
+    "no function": (3, (), {}, "rule must be callable, got int"),
+    "a plain function": (lambda x: x, (1.0,), {}, "a rule must return a pair: value, backward = <lambda>"),
     "no labels": (softmax_cross_entropy, (np.eye(2),), {}, "missing a required argument: 'labels'"),
     "too many": (softmax_cross_entropy, (np.eye(2), np.array([0, 1]), 0.1), {}, "too many positional arguments"),
     "an unknown option": (sum_rule, (np.eye(2),), {"axes": 0}, "unexpected keyword argument 'axes'"),
@@ -227,5 +227,5 @@ def test_what_does_not_fit_is_said_in_pytorch(torch, case):
 
 
 def test_arrays_that_are_no_tensors_are_refused(torch):
-    with pytest.raises(TypeError, match="relu expected PyTorch's tensors, given ndarray"):
+    with pytest.raises(TypeError, match="relu: arguments must be PyTorch tensors, got ndarray"):
         as_autograd_function(relu).apply(np.ones(3))

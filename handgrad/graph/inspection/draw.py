@@ -1,4 +1,4 @@
-"""The picture of a graph: values flow forward, gradients back. Its parts: what is shown, folding, and the notations."""
+"""Drawings of a graph, in which values flow forward and gradients back."""
 
 import os
 from pathlib import Path
@@ -18,43 +18,42 @@ _SUFFIXES = (*_RENDERED, ".dot", ".gv", ".mmd", ".md")
 def draw(
     output: Variable, *, gradients: bool = True, cotangent: Any = None, values: bool = True, fold: bool = False
 ) -> "Drawing":
-    """Return the picture of an output's graph.
+    """Return a drawing of an output's graph.
 
-    Variables are boxes with their name and shape, operations are round, with a sign, the name of their result and its
-    shape. On the way from one to the other stands, above, the value that flows forward and, below and in a second
-    colour, the gradient that flows back: ∂J/∂value, as far as it comes from this use. A variable that is used several
-    times also has the sum Σ of what comes back. Arrays of up to 12 entries, in rows of up to 4, are shown whole, others
-    by their shape and norm ‖·‖.
+    Variables are boxes with their name and shape; operations are round, with a sign, and their result's name and shape.
+    An arrow shows the value that flows forward above and, below in a second colour, the gradient that flows back:
+    ∂J/∂value, as far as it comes from this use. A variable that is used several times also shows their sum Σ. Arrays of
+    up to 12 entries, in rows of up to 4, are shown whole, others by their shape and norm ‖·‖.
 
     Parameters
     ----------
     output : Variable
-        Such as a loss.
+        For example a loss.
     gradients : bool
-        Whether to take gradients and show them.
+        If True, take gradients and show them.
     cotangent : array, optional
-        ∂J/∂output, of output's shape, for an output that is no scalar.
+        ∂J/∂output, of output's shape; required for gradients of an output that is no scalar.
     values : bool
-        Whether to show the values.
+        If True, show the values.
     fold : bool
-        Whether to draw a repeated sequence of operations, such as the layers of a deep network, as one node with its
-        number, "@ → + → tanh × 6", and with the first and the last of its names, shapes, values and gradients. The
-        operations are taken in a topological order; of it, each stretch that is repeated right behind itself with each
-        repetition reading the one before is folded, if that makes three operations or more. Leaves that nothing else
-        reads, and that have the same part in each repetition, are one box, "W2 … W6".
+        If True, draw a repeated sequence of operations, such as the layers of a deep network, as one node with its
+        count, "@ → + → tanh × 6", and with the first and the last of its names, shapes, values and gradients. Sequences
+        are folded that directly follow themselves in a topological order, each repetition reading the one before, and
+        have three operations or more in all. Leaves with the same part in each repetition, which nothing else reads,
+        are one box, "W2 … W6".
 
     Returns
     -------
     Drawing
-        A notebook shows it; ``.save("net.svg")`` writes it, and ``.dot`` and ``.mermaid`` are its text.
+        Notebooks display it; ``.save("net.svg")`` writes it; ``.dot`` and ``.mermaid`` are its text.
 
     Raises
     ------
     TypeError
         If the output is no Variable.
     ValueError
-        If the output is no scalar and there is neither a cotangent nor ``gradients=False``; or what
-        :func:`handgrad.graph.gradients` raises.
+        If the output is no scalar and there is neither a cotangent nor ``gradients=False``; or as
+        :func:`handgrad.graph.gradients` does.
 
     Examples
     --------
@@ -80,14 +79,14 @@ def draw(
 
 
 class Drawing:
-    """A picture of a graph as it was when it was drawn; :func:`draw` makes it.
+    """A drawing of a graph, returned by :func:`draw`; later changes to the graph do not show.
 
     Attributes
     ----------
     dot : str
-        In DOT, for Graphviz.
+        The drawing in DOT, for Graphviz.
     mermaid : str
-        In Mermaid, which code hosts show in Markdown.
+        The drawing in Mermaid, which code hosts render in Markdown.
 
     Examples
     --------
@@ -103,22 +102,22 @@ class Drawing:
         self.mermaid = to_mermaid(picture)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; what lies at ``path`` is replaced only when the new one is whole.
+        """Write the drawing; an existing file is replaced only once the new one is complete.
 
         Parameters
         ----------
         path : str or path
-            In an existing directory. Its suffix says what is written: .svg, .png and .pdf need Graphviz, .dot and .gv
+            In an existing directory. The suffix sets the format: .svg, .png and .pdf need Graphviz; .dot and .gv
             (DOT), .mmd (Mermaid) and .md (Mermaid in Markdown) need nothing.
 
         Raises
         ------
         ImportError
-            If the package ``graphviz`` is needed and missing: it comes with the extra ``draw``.
+            If the package ``graphviz``, the extra ``draw``, is needed and missing.
         OSError
-            If Graphviz's program ``dot`` is needed and is missing or fails, or the file cannot be written.
+            If Graphviz's program ``dot`` is needed and missing, or fails, or the file cannot be written.
         ValueError
-            If the suffix is another one, or ``path`` is there and no file.
+            If the suffix is another one, or ``path`` exists and is no file.
 
         Examples
         --------
@@ -136,7 +135,7 @@ class Drawing:
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix not in _SUFFIXES:
-            raise ValueError(f"a drawing is saved as {', '.join(_SUFFIXES)}, given {os.fspath(path)!r}")
+            raise ValueError(f"path must end in {', '.join(_SUFFIXES)}, got {os.fspath(path)!r}")
         if not target.parent.is_dir():
             raise FileNotFoundError(f"there is no directory {target.parent} to save {target.name} in")
         if suffix in _RENDERED:
@@ -155,27 +154,27 @@ class Drawing:
         return f"```mermaid\n{self.mermaid}```\n"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return what a notebook shows: the picture where Graphviz is installed, else Mermaid."""
+        """Return what a notebook displays: SVG if Graphviz is installed, else Mermaid."""
         try:
             return {"image/svg+xml": _rendered(self.dot, "svg").decode(), "text/plain": str(self)}
-        except Exception:  # whatever is wrong with an installation: text is always possible
+        except Exception:  # whatever is wrong with the installation, text works
             return {"text/markdown": self._markdown(), "text/plain": str(self)}
 
 
 def _rendered(dot: str, format: str) -> bytes:
-    """Return what Graphviz makes of DOT."""
+    """Return DOT as rendered by Graphviz."""
     try:
         import graphviz
     except ImportError as error:
         raise ImportError(
-            f"a picture as .{format} needs the package graphviz: pip install 'handgrad[draw]' (.dot and .mmd do not)"
+            f"a drawing as .{format} needs the package graphviz: pip install 'handgrad[draw]' (.dot and .mmd do not)"
         ) from error
     try:
         return bytes(graphviz.Source(dot).pipe(format=format, quiet=True))
     except graphviz.ExecutableNotFound as error:
         raise FileNotFoundError(
-            f"a picture as .{format} needs the program dot: apt-get install graphviz, or brew install graphviz "
+            f"a drawing as .{format} needs the program dot: apt-get install graphviz, or brew install graphviz "
             "(.dot and .mmd do not)"
         ) from error
     except graphviz.CalledProcessError as error:
-        raise OSError(f"dot could not draw a picture as .{format}: {error.stderr.decode(errors='replace')}") from error
+        raise OSError(f"dot could not render .{format}: {error.stderr.decode(errors='replace')}") from error

@@ -1,15 +1,15 @@
-"""A picture as text: in DOT, which Graphviz draws, and in Mermaid, which code hosts and notebooks draw."""
+"""Drawings as text: in DOT, which Graphviz renders, and in Mermaid, which code hosts and notebooks render."""
 
 from collections.abc import Iterator
 
-from handgrad.graph.inspection.diagram import Arrow, Node, Picture
+from handgrad.graph.inspection.diagram import Arrow, Box, Picture
 
 __all__ = ["to_dot", "to_mermaid"]
 
-# in the middle between white and nearly black (#111), so that each can be read on both, at a contrast above 4 to 1
+# half-way between white and nearly black (#111), readable on both, at a contrast above 4 to 1
 _FORWARD, _BACKWARD, _MUTED = "#2b7cd6", "#c75b12", "#78797c"
 
-# on the light filling of a node
+# on the light fill of a node
 _TEXT, _FORWARD_WITHIN, _BACKWARD_WITHIN = "#1c2733", "#0b57a8", "#a03c00"
 
 _FILLS = {"variable": "#fff3d6", "number": "#e4e4e4", "operation": "#e4edf8", "repetition": "#e4edf8"}
@@ -22,19 +22,19 @@ _DOT_SHAPES = {
     "repetition": 'shape=box, style="filled,rounded", peripheries=2',
 }
 _MERMAID_SHAPES = {"variable": "[%s]", "number": "((%s))", "operation": "(%s)", "repetition": "[[%s]]"}
-# straight lines run through the places that were kept free for the labels, curved ones pass by
+# straight lines run through the space reserved for labels, curved ones miss it
 _MERMAID_THEME = '%%{init: {"themeVariables": {"edgeLabelBackground": "#f2f4f7"}, "flowchart": {"curve": "linear"}}}%%'
 
 _SANS, _MONO = "Helvetica,Arial,sans-serif", "Courier New,Courier,monospace"
 
 
 def to_dot(picture: Picture) -> str:
-    """Return a picture in DOT."""
+    """Return the drawing in DOT."""
     return "\n".join(["digraph {", *(f"  {line}" for line in _dot(picture)), "}"]) + "\n"
 
 
 def to_mermaid(picture: Picture) -> str:
-    """Return a picture in Mermaid."""
+    """Return the drawing in Mermaid."""
     return "\n".join([_MERMAID_THEME, "flowchart LR", *(f"  {line}" for line in _mermaid(picture))]) + "\n"
 
 
@@ -47,13 +47,13 @@ def _dot(picture: Picture) -> Iterator[str]:
         yield f"label=<{'    '.join(legend)}>"
     for i, node in enumerate(picture.nodes):
         colors = f'fillcolor="{_FILLS[node.kind]}", color="{_BORDERS[node.kind]}"'
-        order = ", ordering=in" if node.ordered else ""  # elsewhere the layout is free to cross fewer arrows
+        order = ", ordering=in" if node.ordered else ""  # else the layout is free to cross fewer arrows
         yield f"n{i} [label=<{_dot_label(node)}>, {_DOT_SHAPES[node.kind]}, {colors}{order}]"
     for i, arrow in enumerate(picture.arrows):
         yield from _dot_arrow(f"a{i}", arrow)
 
 
-def _dot_label(node: Node) -> str:
+def _dot_label(node: Box) -> str:
     lines = [_escaped(node.title)]
     lines += [f'<FONT POINT-SIZE="11">{_escaped(text)}</FONT>' for text in node.details]
     for text, color in ((node.value, _FORWARD_WITHIN), (node.gradient, _BACKWARD_WITHIN)):
@@ -63,7 +63,7 @@ def _dot_label(node: Node) -> str:
 
 
 def _dot_arrow(name: str, arrow: Arrow) -> Iterator[str]:
-    """Yield an arrow by way of a node that has the value in the line above and the gradient in the line below."""
+    """Yield an arrow through a node with the value in its upper line and the gradient in its lower line."""
     tail, head = f"n{arrow.tail}", f"n{arrow.head}"
     rows = [("value", arrow.value, _FORWARD), ("gradient", arrow.gradient, _BACKWARD)]
     cells = "".join(f'<TR><TD PORT="{port}">{_font(text, color)}</TD></TR>' for port, text, color in rows if text)
@@ -94,7 +94,7 @@ def _mermaid(picture: Picture) -> Iterator[str]:
             yield f"n{tail} <-.->|{_quoted(gradient)}| n{head}"
     for kind in dict.fromkeys(node.kind for node in picture.nodes):
         yield f"classDef {kind} fill:{_FILLS[kind]},stroke:{_BORDERS[kind]},color:{_TEXT}"
-    # Mermaid has no arrow that points back alone, and lays out a real one as a cycle: of two heads one is hidden
+    # Mermaid has no arrow that only points back, and lays out a reversed one as a cycle: hide one of two heads
     styles = (
         f"stroke:{_FORWARD},color:{_FORWARD_WITHIN}",
         f"stroke:{_BACKWARD},color:{_BACKWARD_WITHIN},marker-end:none",
@@ -116,18 +116,18 @@ def _font(text: str, color: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text for DOT's HTML-like labels, a line break where it has one."""
+    """Return text escaped for DOT's HTML-like labels, with its line breaks."""
     return "".join(_DOT_ESCAPES.get(c, c) for c in _printable(text))
 
 
 def _quoted(*lines: str) -> str:
-    """Return lines of text in quotes, with all that Mermaid could take for its own written as a number."""
+    """Return lines of text in quotes, with the characters that Mermaid interprets escaped by number."""
     text = "\n".join(map(_printable, lines))
     return f'"{"".join(_MERMAID_ESCAPES.get(c, c) for c in text)}"'
 
 
 def _printable(text: str) -> str:
-    """Return the text with what no picture can show, such as a NUL, as a question mark in a diamond."""
+    """Return the text with each unprintable character, such as a NUL, as U+FFFD."""
     return "".join(c if c.isprintable() or c in "\n\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -1,16 +1,16 @@
-"""Repeated layers: where a sequence of operations is the same one several times over."""
+"""Repeated layers: subsequences of operations that follow themselves several times."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = ["Repetition", "repetitions"]
 
-#: A layer has at most so many operations: without a bound the search would be cubic.
-_LONGEST = 64
+#: Most operations of one layer: without a bound the search would be cubic.
+_MAX_PERIOD = 64
 
 
 class Repetition(NamedTuple):
-    """``times`` times over, from ``start`` on, the same ``period`` operations."""
+    """The same ``period`` operations, ``times`` times, from index ``start`` on."""
 
     start: int
     period: int
@@ -23,24 +23,24 @@ class Repetition(NamedTuple):
 
 
 def repetitions(labels: Sequence[object], reads: Sequence[Sequence[int]]) -> list[Repetition]:
-    """Return the repetitions in a sequence of operations, from its beginning on the one that covers most.
+    """Return the repetitions in a sequence of operations: from left to right, each time the longest.
 
-    Two stretches are the same if their operations are, and each reads the same places within its stretch and those
-    before it. The first may read anything from outside, as the first layer of a network reads the data; and each
-    further one has to read from the one before. A stretch of a topological order is left and entered, never both on one
-    path, so that the graph stays without a cycle when it is drawn as one node.
+    Two stretches are the same if their operations are, and read the same places within the stretch and the one before
+    it. The first may read anything from outside, as a network's first layer reads the data; each further one must read
+    from the one before. No path leaves a stretch of a topological order and enters it again, so that drawing it as one
+    node makes no cycle.
 
     Parameters
     ----------
     labels : sequence
-        What each operation is, in a topological order.
+        The operations, in a topological order.
     reads : sequence of sequences of int
-        The operations that each reads, −1 for what is none.
+        The indices of the operations that each reads, −1 for anything else.
 
     Returns
     -------
     list of Repetition
-        Of at least three operations each, in order, apart from each other.
+        Of at least three operations each, in order, without overlap.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def repetitions(labels: Sequence[object], reads: Sequence[Sequence[int]]) -> lis
     found: list[Repetition] = []
     start = 0
     while start < len(labels):
-        periods = range(1, min(_LONGEST, (len(labels) - start) // 2) + 1)
+        periods = range(1, min(_MAX_PERIOD, (len(labels) - start) // 2) + 1)
         candidates = [_repetition(labels, reads, start, period) for period in periods]
         worth_it = [r for r in candidates if r.times > 1 and r.end - start > 2]
         if worth_it:
@@ -65,7 +65,7 @@ def repetitions(labels: Sequence[object], reads: Sequence[Sequence[int]]) -> lis
 
 
 def _repetition(labels: Sequence[object], reads: Sequence[Sequence[int]], start: int, period: int) -> Repetition:
-    """Return how often the operations from ``start`` on are repeated, perhaps once."""
+    """Return the repetition, perhaps of one time, that starts at ``start``."""
     end = start + period
     while end < len(labels) and labels[end] == labels[end - period] and _alike(reads, start, end, period):
         end += 1
@@ -76,7 +76,7 @@ def _repetition(labels: Sequence[object], reads: Sequence[Sequence[int]], start:
 
 
 def _alike(reads: Sequence[Sequence[int]], start: int, i: int, period: int) -> bool:
-    """Whether operation i reads what the one a period before reads, a period later."""
+    """Return True if operation i reads what the one a period before it reads, shifted by a period."""
     earlier, second = reads[i - period], i < start + 2 * period
     if len(reads[i]) != len(earlier):
         return False
@@ -84,5 +84,5 @@ def _alike(reads: Sequence[Sequence[int]], start: int, i: int, period: int) -> b
 
 
 def _follows(reads: Sequence[Sequence[int]], begin: int, period: int) -> bool:
-    """Whether the stretch that begins there reads from the one before."""
+    """Return True if the stretch that begins there reads from the one before."""
     return any(begin - period <= a < begin for i in range(begin, begin + period) for a in reads[i])

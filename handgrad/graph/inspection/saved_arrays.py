@@ -1,6 +1,6 @@
-"""What a pullback keeps from the forward pass on, and what of it the way back reads.
+"""Arrays saved for the backward pass, and which of them it reads.
 
-A pullback is a closure: what it mentions lives on, and can be looked at.
+A pullback is a closure, and its cells hold the saved arrays.
 """
 
 import contextlib
@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.namespace import Array
+from handgrad.graph.node import Node, unwrap
 from handgrad.graph.pytree import tree_leaves, tree_map
-from handgrad.graph.variable import Variable, plain
 
-__all__ = ["Kept", "kept_by", "once", "owner", "watching"]
+__all__ = ["SavedArray", "deduplicate", "owner", "saved_by", "track_reads"]
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """An array that a pullback holds from the forward pass on.
+class SavedArray:
+    """An array that a pullback holds from the forward pass.
 
     Attributes
     ----------
     name : str
-        The name of the node whose value it is; else "its own array" and the pullback's word for it.
+        The name of the node whose value it is; else "its own array" and the pullback's variable name.
     array : array
-        The whole of it, even where the pullback holds a view.
+        The whole array, even if the pullback holds a view.
     """
 
     name: str
@@ -35,43 +35,43 @@ class Kept:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it takes."""
+        """Its size in bytes."""
         return int(self.array.nbytes)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.nbytes:,} B)"
 
 
-def kept_by(node: Variable, names: dict[int, str]) -> tuple[Kept, ...]:
-    """Return what a node's pullback holds, given the names of arrays by the id of their owner."""
+def saved_by(node: Node, names: dict[int, str]) -> tuple[SavedArray, ...]:
+    """Return the arrays that a node's pullback holds, given names by the id of the owner."""
     names = {id(owner(a)): key for key, value in node.kwargs.items() for a in _arrays(value)} | names
-    return once(
-        Kept(names.get(id(owner(a)), f"its own array {word}"), owner(a))
-        for word, cell in _cells(node.backward, set())
+    return deduplicate(
+        SavedArray(names.get(id(owner(a)), f"its own array {variable}"), owner(a))
+        for variable, cell in _cells(node.backward, set())
         for a in _arrays(cell.cell_contents)
     )
 
 
-def once(kept: Iterable[Kept]) -> tuple[Kept, ...]:
-    """Return each array under the first name that it is met with."""
-    found: dict[int, Kept] = {}
-    for k in kept:
-        found.setdefault(id(k.array), k)
+def deduplicate(saved: Iterable[SavedArray]) -> tuple[SavedArray, ...]:
+    """Return each array once, under its first name."""
+    found: dict[int, SavedArray] = {}
+    for a in saved:
+        found.setdefault(id(a.array), a)
     return tuple(found.values())
 
 
 def owner(a: Array) -> Array:
-    """Return the array whose memory a view shows."""
+    """Return the array that owns a view's memory."""
     while isinstance(base := getattr(a, "base", None), np.ndarray):
         a = base
     return a
 
 
 @contextlib.contextmanager
-def watching(pullback: Any) -> Iterator[set[int]]:
-    """Yield the ids of the kept arrays that have not been read while this lasts: the pullback has views that notice.
+def track_reads(pullback: Any) -> Iterator[set[int]]:
+    """Yield the ids of the saved arrays that have not been read yet; the pullback holds views that record reads.
 
-    Masks and indices are not watched: NumPy does not say when they are read, but nobody keeps one for its shape.
+    Masks and indices are not tracked: NumPy does not report their reads, but no pullback saves one for its shape.
     """
     floating = [
         (cell, a)
@@ -81,22 +81,22 @@ def watching(pullback: Any) -> Iterator[set[int]]:
     unread = {id(owner(a)) for _, a in floating}
     try:
         for cell, a in floating:
-            cell.cell_contents = _Watched.over(a, unread)
+            cell.cell_contents = _ReadTracker.over(a, unread)
         yield unread
     finally:
         for cell, a in floating:
             cell.cell_contents = a
 
 
-class _Watched(np.ndarray[Any, Any]):
-    """A view of an array that notices when entries are read; shape and dtype are no entries."""
+class _ReadTracker(np.ndarray[Any, Any]):
+    """A view that records reads of an array's entries, as opposed to its shape and dtype."""
 
     _owner_id: int
     _unread: set[int]
 
     @classmethod
-    def over(cls, a: Array, unread: set[int]) -> "_Watched":
-        """Return a view that takes the array's owner from those that are unread."""
+    def over(cls, a: Array, unread: set[int]) -> "_ReadTracker":
+        """Return a view whose first read removes the array's owner from ``unread``."""
         view = np.asarray(a).view(cls)
         view._owner_id, view._unread = id(owner(a)), unread
         return view
@@ -111,34 +111,34 @@ class _Watched(np.ndarray[Any, Any]):
     def __float__(self) -> float:
         return float(self._entries())
 
-    def __array_finalize__(self, a: Any) -> None:  # of a view, such as the transpose
-        if isinstance(a, _Watched):
+    def __array_finalize__(self, a: Any) -> None:  # called for a view, such as the transpose
+        if isinstance(a, _ReadTracker):
             a._entries()
             self._owner_id, self._unread = a._owner_id, a._unread
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*_plainly(inputs), **kwargs)
+        return getattr(ufunc, method)(*_entries_of(inputs), **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*_plainly(args), **kwargs)
+        return function(*_entries_of(args), **kwargs)
 
 
-def _plainly(args: tuple[Any, ...]) -> Any:
-    """Return arguments with the entries of what is watched, which notices that they are read."""
-    return tree_map(lambda a, _: a._entries() if isinstance(a, _Watched) else a, args)
+def _entries_of(args: tuple[Any, ...]) -> Any:
+    """Return the arguments with each tracked view replaced by its array, which counts as read."""
+    return tree_map(lambda a, _: a._entries() if isinstance(a, _ReadTracker) else a, args)
 
 
 def _cells(pullback: Any, seen: set[int]) -> Iterator[tuple[str, CellType]]:
-    """Yield each cell of a closure, and of the closures in it, with its word in the code."""
+    """Yield each cell of a closure, and of the closures in it, with its variable's name."""
     if not isinstance(pullback, FunctionType | MethodType):
         return
-    for word, cell in zip(pullback.__code__.co_freevars, pullback.__closure__ or ()):
+    for variable, cell in zip(pullback.__code__.co_freevars, pullback.__closure__ or ()):
         if id(cell) not in seen:
             seen.add(id(cell))
-            yield word, cell
+            yield variable, cell
             yield from _cells(cell.cell_contents, seen)
 
 
 def _arrays(contents: Any) -> list[Array]:
-    """Return the arrays in what a cell holds."""
-    return [a for leaf in tree_leaves([contents]) if isinstance(a := plain(leaf), np.ndarray | np.generic)]
+    """Return the arrays in a cell's contents."""
+    return [a for leaf in tree_leaves([contents]) if isinstance(a := unwrap(leaf), np.ndarray | np.generic)]

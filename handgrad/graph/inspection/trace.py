@@ -1,4 +1,4 @@
-"""Stepping: each operation on the way forward and on the way back, with what it keeps, receives and hands on.
+"""Traces: each step of the forward and the backward pass, with the arrays that it saves, receives and passes on.
 
 Derivation: ``docs/derivations/graph.md``.
 """
@@ -11,63 +11,63 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.namespace import Array
-from handgrad.graph.inspection.formatting import norm, number
-from handgrad.graph.inspection.saved_arrays import Kept, kept_by, once, owner, watching
-from handgrad.graph.inspection.tables import join_wrapped, table
-from handgrad.graph.names import argument_names, called, is_number, node_names, rule_name, within_partials
+from handgrad.graph.inspection.formatting import join_wrapped, norm, number, table
+from handgrad.graph.inspection.saved_arrays import SavedArray, deduplicate, owner, saved_by, track_reads
+from handgrad.graph.names import argument_names, describe, is_number, node_names, rule_name, unwrap_partials
+from handgrad.graph.node import Node, unwrap
 from handgrad.graph.pytree import tree_map
-from handgrad.graph.reverse_mode import leading_to, pull_back, seed, sweep, topological_order
-from handgrad.graph.variable import Variable, plain
+from handgrad.graph.reverse_mode import apply_pullback, seed, subgraph_to, sweep, topological_order
+from handgrad.graph.variable import Variable
 
 __all__ = ["Step", "Trace", "formula", "trace"]
 
-#: More entries than anybody steps through.
-_MOST_ENTRIES = 10_000
+#: Most entries of a local derivative: nobody reads more.
+_MAX_ENTRIES = 10_000
 
 _DIGITS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One node on the way forward or backward: an operation, or a leaf, which nothing was done to.
+    """One node of the forward or the backward pass: an operation or a leaf.
 
     Attributes
     ----------
     direction : {"forward", "backward"}
     node : Variable
     name : str
-        The node's own, its argument's, or an invented one: v1, v2, … for results, c1, c2, … for constants.
+        The node's own name, its argument's, or a generated one: v1, v2, … for results, c1, c2, … for constants.
     operation : str
-        The rule's name; of a leaf "input", or "constant" where no gradient is asked for.
+        The rule's name; for a leaf "input", or "constant" if it gets no gradient.
     inputs : tuple of str
-        The names of what went in; a number's is its value.
+        The names of the arguments; a number's is its value.
     needs : tuple of bool
-        For each input, whether a cotangent is handed on to it.
-    keeps : tuple of Kept
-        What the pullback holds, each array once; of a backward step empty.
+        For each input, True if it receives a cotangent.
+    keeps : tuple of SavedArray
+        The arrays that the pullback holds, each once; empty for a backward step.
     incoming : array
-        ∂J/∂node, of the node's shape; of a forward step None.
+        ∂J/∂node, of the node's shape; None for a forward step.
     outgoing : dict of arrays
-        By the input's name, what this step adds to its cotangent; of a forward step empty.
-    uses : tuple of Kept
-        What was kept and whose entries the pullback reads: of an array kept for its shape alone it reads none.
+        The terms that this step adds to its inputs' cotangents, by name; empty for a forward step.
+    uses : tuple of SavedArray
+        The saved arrays whose entries the pullback reads; of an array saved for its shape it reads none.
     """
 
     direction: str
-    node: Variable = field(repr=False)
+    node: Node = field(repr=False)
     name: str
     operation: str
     inputs: tuple[str, ...]
     needs: tuple[bool, ...]
-    keeps: tuple[Kept, ...] = ()
+    keeps: tuple[SavedArray, ...] = ()
     incoming: Array | None = None
     outgoing: dict[str, Array] = field(default_factory=dict)
-    uses: tuple[Kept, ...] = ()
+    uses: tuple[SavedArray, ...] = ()
 
     @property
     def value(self) -> Array:
         """The node's value."""
-        return plain(self.node)
+        return unwrap(self.node)
 
     @property
     def formula(self) -> str:
@@ -75,10 +75,10 @@ class Step:
         return formula(self.node.rule)
 
     def local_derivative(self) -> dict[str, Array]:
-        """Return by its name, for each input that needs a cotangent, the derivative of the value by this input alone.
+        """Return the derivative of the value by each input that needs a cotangent, by name.
 
-        Row by row it is what the pullback makes of a cotangent that is 1 in one entry. Of scalars it is the number
-        that one writes on the edge. An input that went in twice has the sum.
+        Each of its rows is the pullback of a cotangent that is 1 in one entry. For scalars it is the number on the
+        graph's edge. An input that went in twice has the sum.
 
         Returns
         -------
@@ -104,28 +104,28 @@ class Step:
         value = self.value
         wanted = [(name, x) for name, x, needs in zip(self.inputs, self.node.parents, self.needs) if needs]
         for name, x in wanted:
-            if value.size * x.size > _MOST_ENTRIES:
+            if value.size * x.size > _MAX_ENTRIES:
                 raise ValueError(
-                    f"a local derivative expected at most {_MOST_ENTRIES:,} entries, given {called(self.node)} by "
-                    f"{name} of shape {x.shape}: {value.size * x.size:,}"
+                    f"a local derivative must have at most {_MAX_ENTRIES:,} entries, got {value.size * x.size:,}: "
+                    f"{describe(self.node)} by {name} of shape {x.shape}"
                 )
         jacobians = {name: np.zeros(value.shape + x.shape, value.dtype) for name, x in wanted}
         for entry in np.ndindex(value.shape):
             unit = np.zeros(value.shape, value.dtype)
             unit[entry] = 1
-            for name, row in _handed_on(self, unit).items():
+            for name, row in _outgoing(self, unit).items():
                 jacobians[name][entry] = row
         return jacobians
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """The steps of a function and of its gradient, one by one; printed, a table.
+    """The steps of a function and of its gradient; printed, a table.
 
     Attributes
     ----------
     steps : tuple of Step
-        First those forward, in the order of the program; then those backward, in the order of the sweep.
+        First the forward steps, in the order of the program; then the backward steps, in the order of the sweep.
     """
 
     steps: tuple[Step, ...]
@@ -138,23 +138,23 @@ class Trace:
 
     @property
     def forward(self) -> tuple[Step, ...]:
-        """The steps forward."""
+        """The forward steps."""
         return tuple(step for step in self if step.direction == "forward")
 
     @property
     def backward(self) -> tuple[Step, ...]:
-        """The steps backward."""
+        """The backward steps."""
         return tuple(step for step in self if step.direction == "backward")
 
     @property
-    def kept(self) -> tuple[Kept, ...]:
-        """What the pullbacks hold together, each array once."""
-        return once(kept for step in self.forward for kept in step.keeps)
+    def kept(self) -> tuple[SavedArray, ...]:
+        """The arrays that all pullbacks hold, each once."""
+        return deduplicate(saved for step in self.forward for saved in step.keeps)
 
     @property
-    def used(self) -> tuple[Kept, ...]:
-        """What of that the way back reads."""
-        return once(kept for step in self.backward for kept in step.uses)
+    def used(self) -> tuple[SavedArray, ...]:
+        """The saved arrays that the backward pass reads."""
+        return deduplicate(saved for step in self.backward for saved in step.uses)
 
     def __str__(self) -> str:
         forward = [
@@ -167,7 +167,7 @@ class Trace:
                 "\n".join([f"{s.name}: {s.operation}", *wrap(s.formula, 26)]),
                 fill(_shown(s.incoming), 26),
                 "\n".join(fill(f"d{name}: {_shown(d)}", 30) for name, d in s.outgoing.items()),
-                join_wrapped((kept.name for kept in s.uses), 24),
+                join_wrapped((saved.name for saved in s.uses), 24),
             ]
             for i, s in enumerate(self.backward, start=1 + len(forward))
         ]
@@ -186,28 +186,28 @@ class Trace:
     __repr__ = __str__
 
     def _summary(self) -> str:
-        kept = self.kept
-        forward, backward = (sum(s.node.rule is not None for s in way) for way in (self.forward, self.backward))
-        names = fill(f"kept in all: {', '.join(k.name for k in kept) or 'nothing'}", 120)
+        saved = self.kept
+        forward, backward = (sum(s.node.rule is not None for s in steps) for steps in (self.forward, self.backward))
+        names = fill(f"kept in all: {', '.join(a.name for a in saved) or 'nothing'}", 120)
         return (
-            f"{names}\n{len(kept)} arrays, {sum(k.nbytes for k in kept):,} B, {len(self.used)} of them reused; "
+            f"{names}\n{len(saved)} arrays, {sum(a.nbytes for a in saved):,} B, {len(self.used)} of them reused; "
             f"operations: {forward} forward, {backward} backward"
         )
 
 
 def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
-    """Return the steps by which f and its gradient are computed, forward and backward, one by one.
+    """Return the forward and backward steps that compute f and its gradient.
 
     Parameters
     ----------
     f : callable
-        Returns a scalar. For another function trace the scalar that is meant, such as ``np.sum(c * f(x))`` for the
+        Returns a scalar. For an f that returns an array trace a scalar of it, such as ``np.sum(c * f(x))`` for the
         cotangent c.
     *args : float, NumPy array, Variable, or a dict, list or tuple of them
-        What f is differentiated by, named by f's parameters and the keys of dicts. What is not floating, such as
-        labels, is handed on as it is, and so is None.
+        The arguments to differentiate by, named by f's parameters and the keys of dicts. Anything that is not floating,
+        such as labels or None, is passed on unchanged.
     **kwargs
-        Handed on as they are, and not differentiated by.
+        Passed on unchanged, and not differentiated by.
 
     Returns
     -------
@@ -249,45 +249,45 @@ def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Trace:
     ----------
     ``docs/derivations/graph.md``.
     """
-    arguments: dict[Variable, str] = {}
-    handed: dict[int, str] = {}
+    arguments: dict[Node, str] = {}
+    array_names: dict[int, str] = {}
 
-    def taken(a: Any, name: str | None) -> Any:
+    def as_input(a: Any, name: str | None) -> Any:
         if isinstance(a, float | np.floating) or (isinstance(a, np.ndarray) and a.dtype.kind == "f"):
             a = Variable(a)
         if isinstance(a, Variable):
             arguments[a] = str(name)
         elif isinstance(a, np.ndarray):
-            handed[id(a)] = str(name)
+            array_names[id(a)] = str(name)
         return a
 
     names = argument_names(f, len(args))
-    given = [tree_map(taken, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
-    tree_map(lambda a, name: handed.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
+    inputs = [tree_map(as_input, a, None if isinstance(a, dict) else name) for a, name in zip(args, names)]
+    tree_map(lambda a, name: array_names.setdefault(id(a), str(name)) if isinstance(a, np.ndarray) else None, kwargs)
     if not arguments:
         kinds = ", ".join(type(a).__name__ for a in args) or "none"
-        raise TypeError(f"trace expected a float or an array of floats among the positional arguments, given {kinds}")
-    output = f(*given, **kwargs)
+        raise TypeError(f"trace: a positional argument must be a float or an array of floats, got {kinds}")
+    output = f(*inputs, **kwargs)
     if not isinstance(output, Variable):
-        raise ValueError(f"trace expected a result that depends on the arguments, given {type(output).__name__}")
+        raise ValueError(f"trace: the result must depend on the arguments, got {type(output).__name__}")
     if output.shape != ():
-        raise ValueError(f"trace expected a scalar as result, given {called(output)}: sum it")
-    return Trace(_steps(output, arguments, handed))
+        raise ValueError(f"trace: the result must be a scalar, got {describe(output)}: sum it")
+    return Trace(_steps(output, arguments, array_names))
 
 
 def formula(rule: Callable[..., Any] | None) -> str:
     """Return a rule's pullback in its own letters, such as ``dx = dz y, dy = dz x``; "" if it has no ``formula``."""
-    return str(getattr(within_partials(rule), "formula", "")) if rule else ""
+    return str(getattr(unwrap_partials(rule), "formula", "")) if rule else ""
 
 
-def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, str]) -> tuple[Step, ...]:
-    """Return the steps forward, then those of the sweep, given the names of the arguments and of other arrays."""
+def _steps(output: Node, arguments: dict[Node, str], array_names: dict[int, str]) -> tuple[Step, ...]:
+    """Return the forward steps, then those of the sweep, given the names of the arguments and of other arrays."""
     graph = topological_order(output)
-    order = leading_to(arguments, output)
+    order = subgraph_to(arguments, output)
     if not order:
-        raise ValueError("trace expected a result that depends on the arguments, given one that does not")
-    names, wanted = node_names(graph, arguments, handed), set(order)
-    held = handed | {id(owner(plain(node))): name for node, name in reversed(names.items())}
+        raise ValueError("trace: the result must depend on the arguments, got one that does not")
+    names, wanted = node_names(graph, arguments, array_names), set(order)
+    owners = array_names | {id(owner(unwrap(node))): name for node, name in reversed(names.items())}
     forward = {
         node: Step(
             "forward",
@@ -296,39 +296,36 @@ def _steps(output: Variable, arguments: dict[Variable, str], handed: dict[int, s
             _operation(node, wanted),
             tuple(names[parent] for parent in node.parents),
             tuple(parent in wanted for parent in node.parents),
-            kept_by(node, held),
+            saved_by(node, owners),
         )
         for node in graph
         if node in arguments or not is_number(node)
     }
-    backward = [_way_back(forward[node], dnode) for node, dnode, _ in sweep(order, {output: seed(output, None)})]
+    backward = [_backward_step(forward[node], dnode) for node, dnode, _ in sweep(order, {output: seed(output, None)})]
     return (*forward.values(), *backward)
 
 
-def _way_back(step: Step, dnode: Array) -> Step:
-    """Return the step back through a node whose cotangent is complete."""
-    incoming = np.array(plain(dnode))
-    with watching(step.node.backward) as unread:
-        outgoing = _handed_on(step, incoming)
-    uses = tuple(kept for kept in step.keeps if outgoing and id(kept.array) not in unread)
+def _backward_step(step: Step, dnode: Array) -> Step:
+    """Return the backward step of a node whose cotangent is complete."""
+    incoming = np.array(unwrap(dnode))
+    with track_reads(step.node.backward) as unread:
+        outgoing = _outgoing(step, incoming)
+    uses = tuple(saved for saved in step.keeps if outgoing and id(saved.array) not in unread)
     return replace(step, direction="backward", keeps=(), incoming=incoming, outgoing=outgoing, uses=uses)
 
 
-def _handed_on(step: Step, dnode: Array) -> dict[str, Array]:
-    """Return by name what the pullback makes of a cotangent for those inputs that need one.
-
-    The sweep goes on adding to its own arrays: these are others.
-    """
+def _outgoing(step: Step, dnode: Array) -> dict[str, Array]:
+    """Return the cotangents of the inputs that need one, by name, as copies: the sweep adds to its own in place."""
     parents = step.node.parents
     wanted = {parent for parent, needs in zip(parents, step.needs) if needs}
     found: dict[str, Array] = {}
-    for name, needs, d in zip(step.inputs, step.needs, pull_back(step.node, dnode, wanted)):
+    for name, needs, d in zip(step.inputs, step.needs, apply_pullback(step.node, dnode, wanted)):
         if needs:
-            found[name] = found[name] + plain(d) if name in found else np.array(plain(d))
+            found[name] = found[name] + unwrap(d) if name in found else np.array(unwrap(d))
     return found
 
 
-def _operation(node: Variable, wanted: set[Variable]) -> str:
+def _operation(node: Node, wanted: set[Node]) -> str:
     if node.rule:
         return rule_name(node.rule)
     return "input" if node in wanted else "constant"
@@ -339,7 +336,7 @@ def _call(step: Step) -> str:
 
 
 def _shown(a: Array) -> str:
-    """Return a small array as it is, a large one as its shape and norm."""
+    """Return a small array's entries, a large one's shape and norm."""
     if a.size > 4:
         return f"{a.shape} {norm(a, _DIGITS)}"
     text = np.array2string(np.asarray(a), separator=", ", formatter={"float_kind": lambda x: number(x, _DIGITS)})

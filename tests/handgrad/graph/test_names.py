@@ -1,4 +1,4 @@
-"""What rules and nodes are called."""
+"""The names of rules and nodes."""
 
 import functools
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import pytest
 from handgrad import RULES, rules
 from handgrad.graph import Variable, apply, draw, gradients, trace
 from handgrad.graph.names import rule_name
+from handgrad.rules.rule import formula
 
 
 @dataclass
 class Scale:
-    """The pullback is dx = factor dz."""
-
     factor: float
+    formula = "dx = factor dz"
 
     def __call__(self, x):
         return self.factor * x, lambda dz: (self.factor * dz,)
 
 
+@formula("dx = n xⁿ⁻¹ dz")
 def powers(x, *, exponent):
-    """The pullback is dx = n xⁿ⁻¹ dz."""
     return x**exponent, lambda dz: (exponent * x ** (exponent - 1) * dz,)
 
 
@@ -37,21 +37,19 @@ def test_a_rule_is_called_by_its_function_or_class(rule, name):
     x = Variable(np.ones(3), "x")
 
     assert rule_name(rule) == name
-    with pytest.raises(ValueError, match=rf"given the {name} of shape \(3,\)"):
+    with pytest.raises(ValueError, match=rf"got the {name} of shape \(3,\)"):
         gradients(apply(rule, x), x)
     assert trace(lambda x: np.sum(apply(rule, x)), x).steps[1].operation == name
     assert f'("{name}<br/>' in draw(np.sum(apply(rule, x))).mermaid
     assert f"{name} → tanh<br/>× 2" in draw(np.sum(np.tanh(apply(rule, np.tanh(apply(rule, x))))), fold=True).mermaid
 
 
-@pytest.mark.parametrize(
-    ("rule", "slope", "formula"), [(cube, 12, "dx = n xⁿ⁻¹ dz"), (Scale(2.0), 2, "dx = factor dz")]
-)
-def test_rules_that_are_no_plain_functions_have_gradients_and_formulas(rule, slope, formula):
+@pytest.mark.parametrize(("rule", "slope", "text"), [(cube, 12, "dx = n xⁿ⁻¹ dz"), (Scale(2.0), 2, "dx = factor dz")])
+def test_rules_that_are_no_plain_functions_have_gradients_and_formulas(rule, slope, text):
     step = trace(lambda x: apply(rule, x), 2.0).backward[0]
 
     assert step.outgoing == {"x": slope}
-    assert step.formula == formula
+    assert step.formula == text
 
 
 def test_each_rule_of_ours_has_a_name_of_its_own():

@@ -7,7 +7,7 @@ import pytest
 
 import oracle.reference  # noqa: F401  sets JAX to float64
 from handgrad.graph import Variable, gradients
-from handgrad.graph.numpy_functions import _CONSTANT, _FUNCTIONS, _UFUNCS
+from handgrad.graph.numpy_functions import _FUNCTIONS, _UFUNCS, _UNDIFFERENTIATED
 
 A = 1 + np.random.default_rng(0).random((3, 4))
 B = A[::-1] + 0.1
@@ -70,7 +70,7 @@ def test_every_function_is_tried():
     assert supported == set(CALLS)
 
 
-@pytest.mark.parametrize("function", sorted(_CONSTANT, key=lambda f: f.__name__), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", sorted(_UNDIFFERENTIATED, key=lambda f: f.__name__), ids=lambda f: f.__name__)
 def test_what_has_no_derivative_gives_the_plain_value(function):
     more = {"full_like": (7.0,)}.get(function.__name__, ())
     if function.__name__ in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "array_equal"):
@@ -102,7 +102,7 @@ def test_a_missing_rule_is_an_error_that_names_it():
 def test_keywords_that_have_no_derivative_are_refused():
     x = Variable(A)
 
-    with pytest.raises(TypeError, match=r"expected no keywords for numpy\.exp, given where"):
+    with pytest.raises(TypeError, match=r"takes no keywords for numpy\.exp, got where"):
         np.exp(x, where=A > 1)
     with pytest.raises(TypeError, match="dtype"):
         np.sum(x, dtype=np.float32)

@@ -243,7 +243,7 @@ def test_a_gradient_of_what_is_no_scalar_needs_a_cotangent():
     x = Variable(np.array([1.0, 2.0]), "x")
     y = x * x
 
-    with pytest.raises(ValueError, match=r"given the multiply of shape \(2,\): give cotangent=.* or .*gradients=False"):
+    with pytest.raises(ValueError, match=r"got the multiply of shape \(2,\): pass cotangent=.* or .*gradients=False"):
         draw(y)
     drawn = shown(y, cotangent=np.array([1.0, 5.0]))
     assert [a.gradient for a in drawn.arrows] == ["[1 10]"] * 2
@@ -251,7 +251,7 @@ def test_a_gradient_of_what_is_no_scalar_needs_a_cotangent():
 
 
 def test_what_is_no_variable_is_refused():
-    with pytest.raises(TypeError, match="draw expected a Variable, given float"):
+    with pytest.raises(TypeError, match="output must be a Variable, got float"):
         draw(3.0)
 
 
@@ -518,7 +518,7 @@ def test_text_needs_neither_graphviz_nor_dot(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["net", "net.gif", "net.svg.bak"])
 def test_another_suffix_is_refused_by_name_with_those_that_are_right(tiny, tmp_path, name):
-    with pytest.raises(ValueError, match=rf"\.svg, \.png, \.pdf, \.dot, \.gv, \.mmd, \.md, given .*{name}"):
+    with pytest.raises(ValueError, match=rf"\.svg, \.png, \.pdf, \.dot, \.gv, \.mmd, \.md, got .*{name}"):
         draw(tiny).save(tmp_path / name)
     assert os.listdir(tmp_path) == []
 
@@ -558,12 +558,12 @@ def test_without_dot_the_command_that_installs_it_is_named(tiny, tmp_path, monke
     assert os.listdir(tmp_path) == []
 
 
-def test_when_dot_fails_its_words_are_handed_on(tiny, tmp_path, monkeypatch):
+def test_when_dot_fails_its_words_are_outgoing(tiny, tmp_path, monkeypatch):
     (tmp_path / "dot").write_text("#!/bin/sh\necho 'no such format' >&2\nexit 1\n")
     (tmp_path / "dot").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
 
-    with pytest.raises(OSError, match=r"dot could not draw a picture as \.png: no such format"):
+    with pytest.raises(OSError, match=r"dot could not render \.png: no such format"):
         draw(tiny).save(tmp_path / "net.png")
     assert os.listdir(tmp_path) == ["dot"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handgrad.graph.inspection.formatting import norm, number
+from handgrad.graph.inspection.formatting import join_wrapped, norm, number, table
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,24 @@ def test_a_number_has_its_digits_and_zero_no_sign(x, text):
 )
 def test_a_norm_neither_overflows_nor_vanishes(array, text):
     assert norm(array, 4) == f"‖·‖ {text}"
+
+
+def test_columns_are_as_wide_as_their_widest_line():
+    assert table(["a", "head"], [["1\n22", "x"], ["", "long cell"]]) == [
+        "a   head",
+        "--  ---------",
+        "1   x",
+        "22",
+        "    long cell",
+    ]
+
+
+def test_a_combining_sign_has_no_width():
+    assert table(["a", "b"], [["x̄", "1"], ["yz", "2"]])[2:] == ["x̄   1", "yz  2"]
+
+
+def test_a_list_breaks_only_between_its_parts():
+    assert join_wrapped(["its own array e", "x (8 B)", "a part that is longer than a line"], 26).split("\n") == [
+        "its own array e, x (8 B),",
+        "a part that is longer than a line",
+    ]

@@ -5,7 +5,7 @@ import pytest
 
 from handgrad import RULES
 from handgrad.graph import apply, trace
-from handgrad.graph.inspection.saved_arrays import watching
+from handgrad.graph.inspection.saved_arrays import track_reads
 
 
 def names(kept):
@@ -112,7 +112,7 @@ def test_a_pullback_holds_what_it_held_though_it_fails_while_it_is_watched():
     def backward(dz):
         raise RuntimeError(f"{type(kept).__name__}, {dz}")
 
-    with pytest.raises(RuntimeError, match="_Watched, 1"), watching(backward):
+    with pytest.raises(RuntimeError, match="_ReadTracker, 1"), track_reads(backward):
         backward(1)
     with pytest.raises(RuntimeError, match="ndarray, 2"):
         backward(2)

@@ -142,7 +142,7 @@ def test_local_derivative_of_too_many_entries_is_refused():
     at_most, more = (trace(lambda x: np.sum(np.exp(x)), np.zeros(n)).steps[1] for n in (100, 101))
 
     assert at_most.local_derivative()["x"].size == 10_000
-    with pytest.raises(ValueError, match=r"at most 10,000 entries, given the exp of shape \(101,\) .*: 10,201"):
+    with pytest.raises(ValueError, match=r"at most 10,000 entries, got 10,201: the exp of shape \(101,\)"):
         more.local_derivative()
 
 
@@ -220,11 +220,11 @@ def test_every_rule_has_a_formula(name):
         ("softmax_cross_entropy", "ds = dL (p − 1[j = y]) / N"),
     ],
 )
-def test_formula_is_the_docstrings(name, expected):
+def test_formula_is_the_rules_own(name, expected):
     assert formula(RULES[name]) == expected
 
 
-def test_a_rule_without_a_docstring_has_no_formula():
+def test_a_rule_of_ones_own_may_have_no_formula():
     def cube(x):
         return x**3, lambda dz: (3 * x**2 * dz,)
 
@@ -269,20 +269,18 @@ def test_table_shows_small_arrays_and_of_large_ones_shape_and_norm():
 
 
 def test_nothing_floating_to_differentiate_by_is_refused():
-    with pytest.raises(
-        TypeError, match="a float or an array of floats among the positional arguments, given int, list"
-    ):
+    with pytest.raises(TypeError, match="a positional argument must be a float or an array of floats, got int, list"):
         trace(lambda n, labels: n, 3, [np.array([0, 2])])
 
 
 def test_a_result_that_is_no_scalar_is_refused():
-    with pytest.raises(ValueError, match=r"a scalar as result, given the exp of shape \(3,\): sum it"):
+    with pytest.raises(ValueError, match=r"the result must be a scalar, got the exp of shape \(3,\): sum it"):
         trace(np.exp, np.ones(3))
 
 
 @pytest.mark.parametrize("f", [lambda x: 1.0, lambda x: Variable(2.0) * 3.0])
 def test_a_result_that_does_not_depend_on_the_arguments_is_refused(f):
-    with pytest.raises(ValueError, match="expected a result that depends on the arguments"):
+    with pytest.raises(ValueError, match="the result must depend on the arguments"):
         trace(f, 1.0)
 
 
