@@ -49,27 +49,12 @@ class GradientProblem:
     def check(self, loss: Any, grads: Mapping[str, Any]) -> None:
         """Raise ``AssertionError``, naming the worst entries, unless loss and gradients are right."""
         __tracebackhide__ = True
-        import numpy as np
+        from oracle.checks.evaluation import Evaluator
 
-        from oracle.candidates.contract import misfits
-        from oracle.gradients import autodiff, exact
-        from oracle.reports.code import reproduction
-        from oracle.rounding.monte_carlo import compare
-
-        like = {"loss": np.zeros((), self.problem.dtype), **self.problem.params}
-        widest = np.result_type(self.problem.X, self.problem.dtype)
-        given = {"loss": np.asarray(loss), **{name: np.asarray(g) for name, g in grads.items() if name in like}}
-        complaints = [str(b) for b in misfits(given, like, widest) if b.array != "loss" or np.size(loss) != 1]
-        if not complaints:
-            given["loss"] = given["loss"].reshape(())
-            testimony = autodiff.testify(self.problem)
-            found = compare(given, testimony.expected, testimony.bound)
-            if not all(c.agrees for c in found):
-                found = compare(given, exact.testify(self.problem), testimony.bound)
-            complaints = [str(c) for c in found if not c.agrees]
-        if complaints:
-            code = reproduction(self.problem, None, None).rsplit("\n", 2)[0]
-            raise AssertionError("\n".join(["the gradient is wrong:", *(f"  {c}" for c in complaints), "", code]))
+        found = Evaluator(print).returned(self.problem, (loss, grads))
+        if found.failed:
+            code = self.problem.reproduction(None, None).rsplit("\n", 2)[0]
+            raise AssertionError("\n".join(["the gradient is wrong:", *(f"  {f}" for f in found.failures), "", code]))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,24 +77,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _drawn(network: str = "two_layer", *, examples: int = 20, seed: int = 0, **options: Any) -> list[GradientProblem]:
     from dataclasses import replace
 
-    import hypothesis
-    from hypothesis import HealthCheck, Phase
-
     from oracle.checks.check import problems
+    from oracle.strategies.runner import collect
 
-    found: list[GradientProblem] = []
-
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.given(problems(network, **options))
-    def draw(problem: Any) -> None:
-        found.append(GradientProblem(replace(problem, input_grad=False)))
-
-    draw()
-    return found
+    drawn = collect(problems(network, **options), examples=examples, seed=seed)
+    return [GradientProblem(replace(problem, input_grad=False)) for problem in drawn]

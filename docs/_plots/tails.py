@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from _plots import BLUE, INK, MUTED, ORANGE, panel
 from oracle.gradients import exact
 from oracle.measurements.accuracy import SYSTEMS
-from oracle.strategies.problems import RuleProblem
+from oracle.strategies.rules import RuleProblem
 
 _POINTS, _BINS = 512, 64  # each line shows the worst error of each bin
 _LEAST, _MOST = 0.1, 1e19  # smaller errors, and infinite ones, are drawn at these limits
@@ -50,7 +50,7 @@ def _panel(name: str, dtype: np.dtype) -> Axes:
     what, key, low, high, textbook = _CURVES[name]
     x = np.linspace(low, high, _POINTS, dtype=dtype)
     problem = _problem(name.split()[0], x)
-    truth = _first(exact.testify(problem)[key])
+    truth = _first(exact.answers(problem)[key])
     with np.errstate(over="ignore", invalid="ignore"):
         answers = {"textbook": textbook(x)}
     answers |= {system: _first(SYSTEMS[system](problem)[key]) for system in ("jax.grad", "handgrad")}

@@ -21,7 +21,10 @@ import numpy as np
 from handgrad.files.atomic import atomic_write
 from oracle.campaigns.database import Findings
 from oracle.campaigns.table import Row
-from oracle.checks.verification import NAMES, Examination, Problem, examine, key_of, replay, search, training_run
+from oracle.checks.evaluation import Evaluation, evaluate
+from oracle.checks.search import key_of, replay, search, training_run
+from oracle.strategies import NAMES
+from oracle.strategies.problem import Problem
 
 __all__ = ["SIZE", "TRAINING", "TRAINING_STEPS", "Campaign", "Plan", "Share", "check"]
 
@@ -288,8 +291,8 @@ def check(share: Share, findings: Findings, tell: Callable[[Row], None]) -> Row:
     row = replace(share.known)
     started = time.perf_counter() - row.seconds
 
-    def found(problem: Problem, examination: Examination) -> None:
-        row.add(problem, examination)
+    def found(problem: Problem, evaluation: Evaluation) -> None:
+        row.add(problem, evaluation)
         row.seconds = time.perf_counter() - started
         tell(replace(row))
 
@@ -298,7 +301,7 @@ def check(share: Share, findings: Findings, tell: Callable[[Row], None]) -> Row:
         replay(share.name, share.values, dtype=dtype, found=found)
     elif share.name == TRAINING:
         for problem in _training(share, dtype):
-            found(problem, examine(problem))
+            found(problem, evaluate(problem))
     else:
         search(
             share.name,

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oracle.checks.verification import Examination, Problem
-from oracle.reports.code import snippet
-from oracle.rounding.monte_carlo import Comparison
+from oracle.checks.evaluation import Evaluation
+from oracle.rounding.bounds import Comparison
+from oracle.strategies.problem import Problem
 
 __all__ = ["Row", "report"]
 
@@ -28,16 +28,16 @@ class Row:
     #: What is wrong on the smallest problem found: its dtype, in sentences, and that problem as code.
     failure: tuple[str, tuple[str, ...], str] | None = None
 
-    def add(self, problem: Problem, examination: Examination) -> None:
+    def add(self, problem: Problem, evaluation: Evaluation) -> None:
         """Count a problem in; after a failure, only smaller failures matter."""
-        if examination.complaints:
-            sentences = (*examination.complaints, *(f"  {said}" for said in examination.hearing))
-            self.failure = str(problem.dtype), sentences, snippet(problem)
+        if evaluation.failures:
+            sentences = (*evaluation.failures, *(f"  {said}" for said in evaluation.other_values))
+            self.failure = str(problem.dtype), sentences, problem.source()
         elif self.failure is None:
             self.problems += 1
-            self.overruled += examination.overruled
-            if self.worst is None or examination.worst.excess > self.worst.excess:
-                self.worst = examination.worst
+            self.overruled += evaluation.jax_inaccurate
+            if self.worst is None or evaluation.worst.excess > self.worst.excess:
+                self.worst = evaluation.worst
 
     def merged(self, other: "Row") -> "Row":
         """Return what is known about the name from here and elsewhere."""

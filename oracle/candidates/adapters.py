@@ -1,4 +1,4 @@
-"""Makes a candidate of code that is called otherwise: lists, one-hot labels, (H, D) weights, other frameworks."""
+"""Adapts code with other calling conventions: lists, one-hot labels, (H, D) weights, other frameworks."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -55,11 +55,11 @@ def adapt(
     ``docs/check.md``.
     """
     if not callable(f):
-        raise TypeError(f"adapt expected a function, given {type(f).__name__}")
+        raise TypeError(f"f must be callable, got {type(f).__name__}")
 
     def candidate(params: Mapping[str, Any], X: Any, y: Any, reg: float) -> Any:
         names = list(params)
-        last = params[f"b{len(names) // 2}"]
+        last = params[names[-1]]
         labels = np.eye(len(last), dtype=last.dtype)[y] if one_hot else y
         given = {name: a.T if transposed and a.ndim == 2 else a for name, a in params.items()}
         loss, grads, *rest = f(given, X, labels, reg)
@@ -117,12 +117,12 @@ def as_rule(f: Any) -> Callable[..., Any]:
 
 def _called(f: Any) -> Callable[..., Any]:
     if not callable(f):
-        raise TypeError(f"the candidate expected a function, given {type(f).__name__}")
+        raise TypeError(f"candidate must be callable, got {type(f).__name__}")
     return f  # type: ignore[no-any-return]
 
 
 def _is_function_of_torch(f: Any) -> bool:
-    torch = sys.modules.get("torch")  # whoever hands one in has imported it
+    torch = sys.modules.get("torch")  # imported already by the caller who passes one
     return torch is not None and isinstance(f, type) and issubclass(f, torch.autograd.Function)
 
 

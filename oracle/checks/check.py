@@ -1,4 +1,4 @@
-"""Checks somebody's own gradient and says what is wrong with it, and why."""
+"""Checks a gradient of your own, and says what is wrong with it and why."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 import handgrad
 from oracle.candidates.adapters import as_network, as_rule
-from oracle.checks.run import Investigation
-from oracle.reference import RULES as TWINS
+from oracle.checks.run import CheckRun
+from oracle.reference import RULES
 from oracle.reports.verdict import Verdict
 from oracle.strategies.conventions import Conventions
-from oracle.strategies.problems import NetworkProblem, RuleProblem, network_problems, rule_problems
+from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.rules import RuleProblem, problems_like, rule_problems
 
 __all__ = ["assert_gradients", "check", "check_rule", "problems"]
 
@@ -43,16 +44,16 @@ def check(
         The name of a network in ``handgrad.NETWORKS``, or any ``loss(params, X, y, reg)`` that JAX can differentiate;
         the name of a rule in ``handgrad.RULES`` leads to :func:`check_rule`.
     examples : int
-        How many problems are drawn, 1 or more.
+        Number of problems to draw, 1 or more.
     seed : int or None
-        The same seed draws the same problems, as long as the same modules are loaded, of whose constants Hypothesis
-        uses some; None draws new ones each time.
+        The same seed draws the same problems, for a given set of imported modules (Hypothesis reuses their constants);
+        None draws new ones each time.
     dtypes : sequence of float32 and float64
         The parameters' dtypes.
     problems : hypothesis strategy, optional
         Draws the problems, in the place of :func:`oracle.problems`.
     conventions : Conventions, optional
-        What your loss means by its batch and its penalty, if that is not what handgrad does.
+        The conventions of your loss (mean or sum, penalty), if they are not handgrad's.
     activation : sequence of str, optional
         The hidden activations, where the truth is ``"mlp"``.
     time_limit : float
@@ -83,28 +84,28 @@ def check(
     ----------
     ``docs/check.md``.
     """
-    if isinstance(truth, str) and truth in TWINS:
+    if isinstance(truth, str) and truth in RULES:
         if conventions is not None or activation is not None or problems is not None:
-            raise ValueError(f"conventions=, activation= and problems= belong to a network: {truth!r} is a rule")
+            raise ValueError(f"conventions, activation and problems must be left out for a rule, got {truth!r}")
         return check_rule(candidate, truth, examples=examples, seed=seed, time_limit=time_limit)
-    ask = as_network(candidate)
+    call = as_network(candidate)
     _require_some(examples)
     kinds = [np.dtype(d).type for d in dtypes]
     if not kinds or any(kind not in (np.float32, np.float64) for kind in kinds):
-        raise ValueError(f"dtypes expected float32, float64 or both, given {[str(np.dtype(d)) for d in dtypes]}")
+        raise ValueError(f"dtypes must be float32, float64 or both, got {[str(np.dtype(d)) for d in dtypes]}")
     under = Conventions() if conventions is None else conventions
     if isinstance(truth, str):
         if truth not in handgrad.NETWORKS:
-            raise ValueError(f"truth expected one of {', '.join((*handgrad.NETWORKS, *TWINS))}, given {truth!r}")
+            raise ValueError(f"truth must be one of {', '.join((*handgrad.NETWORKS, *RULES))}, got {truth!r}")
         if truth == "mlp" and activation is None and problems is None:
-            raise ValueError("truth 'mlp' needs activation=, a name for each hidden layer, as ('tanh', 'relu')")
+            raise ValueError("activation must name each hidden layer of an mlp, as ('tanh', 'relu'), got None")
         name, loss = truth, None
     elif callable(truth):
         if conventions is not None:
-            raise ValueError("conventions= belong to a network by name: a loss of your own has its own")
+            raise ValueError(f"conventions must be left out for a loss of your own, got {conventions}")
         name, loss = getattr(truth, "__name__", "loss"), truth
     else:
-        raise TypeError(f"truth expected the name of a network or a function, given {type(truth).__name__}")
+        raise TypeError(f"truth must be the name of a network or a function, got {type(truth).__name__}")
     any_problem = problems is None
     if problems is None:
         drawn = "two_layer" if loss is not None else name
@@ -112,11 +113,7 @@ def check(
     strategy = problems.map(
         lambda p: replace(p, input_grad=False, conventions=under, truth=loss, name=p.name if loss is None else name)
     )
-
-    def called(problem: NetworkProblem) -> Any:
-        return ask(problem.params, problem.X, problem.y, problem.reg)
-
-    return Investigation(name, candidate, called, strategy, examples, seed, time_limit, any_problem).verdict()
+    return CheckRun(name, candidate, call, strategy, examples, seed, time_limit, any_problem).verdict()
 
 
 def check_rule(
@@ -142,7 +139,7 @@ def check_rule(
     examples, seed, time_limit
         As for :func:`check`.
     **keywords
-        What else the rule is given: not differentiated.
+        The rule's keyword arguments, which are not differentiated.
 
     Returns
     -------
@@ -167,31 +164,27 @@ def check_rule(
     ----------
     ``docs/check.md``.
     """
-    ask = as_rule(candidate)
+    call = as_rule(candidate)
     _require_some(examples)
     if isinstance(truth, str):
-        if truth not in TWINS:
-            raise ValueError(f"truth expected one of {', '.join(TWINS)}, given {truth!r}")
+        if truth not in RULES:
+            raise ValueError(f"truth must be one of {', '.join(RULES)}, got {truth!r}")
         name, function = truth, None
         strategy: st.SearchStrategy[RuleProblem] = rule_problems(truth, large=True)
     elif callable(truth):
         if not arguments:
-            raise ValueError("a function of your own needs examples of its arguments: check_rule(rule, f, x, W)")
+            raise ValueError("arguments must have examples for a function of your own: check_rule(rule, f, x, W)")
         name, function = getattr(truth, "__name__", "rule"), truth
         value = np.asarray(truth(*arguments, **keywords))
-        strategy = _like_examples(name, function, arguments, keywords, value.shape)
+        strategy = problems_like(name, function, arguments, keywords, value.shape)
     else:
-        raise TypeError(f"truth expected the name of a rule or a function, given {type(truth).__name__}")
+        raise TypeError(f"truth must be the name of a rule or a function, got {type(truth).__name__}")
 
-    def called(problem: RuleProblem) -> Any:
-        value, backward = ask(*problem.args, **problem.kwargs)
-        return value, backward(problem.cotangent)
-
-    return Investigation(name, candidate, called, strategy, examples, seed, time_limit).verdict()
+    return CheckRun(name, candidate, call, strategy, examples, seed, time_limit).verdict()
 
 
 def assert_gradients(candidate: Callable[..., Any], truth: str | Callable[..., Any], **options: Any) -> None:
-    """Raise ``AssertionError`` with the verdict for its message unless :func:`check` finds all right: for a test.
+    """Raise ``AssertionError``, with the verdict as its message, unless :func:`check` finds the gradients correct.
 
     Takes what :func:`check` takes, and raises what it raises.
 
@@ -217,16 +210,16 @@ def problems(
 ) -> st.SearchStrategy[NetworkProblem]:
     """Return a Hypothesis strategy for problems: parameters, data, labels and a regularisation strength.
 
-    They have what exposes the rare mistakes: every dimension from 1 to 8, equal and distinct ones, at times one of up
-    to 40; exact zeros and ties; large scores; labels of any integer dtype; arrays in any order in memory. They shrink
-    to small integers and small dimensions.
+    They include what exposes rare mistakes: every dimension from 1 to 8, equal and distinct ones, at times one of up
+    to 40; exact zeros and ties; large scores; labels of any integer dtype; arrays in any memory layout. They shrink to
+    small integers and small dimensions.
 
     Parameters
     ----------
     network : str
         A name in ``handgrad.NETWORKS``.
     dtype : float32 or float64, optional
-        Of the parameters; either, if it is not given.
+        The parameters' dtype; either, if it is not given.
     activation : sequence of str, optional
         The hidden activations, where the network is ``"mlp"``.
 
@@ -255,33 +248,14 @@ def problems(
     ``docs/check.md``.
     """
     if network not in handgrad.NETWORKS:
-        raise ValueError(f"network expected one of {', '.join(handgrad.NETWORKS)}, given {network!r}")
+        raise ValueError(f"network must be one of {', '.join(handgrad.NETWORKS)}, got {network!r}")
     return _drawn(network, dtype, activation)
 
 
 def _require_some(examples: int) -> None:
     if examples < 1:
-        raise ValueError(f"examples expected 1 or more, given {examples}")
+        raise ValueError(f"examples must be 1 or more, got {examples}")
 
 
 def _drawn(network: str, dtype: Any, activation: Sequence[str] | None) -> st.SearchStrategy[NetworkProblem]:
-    return network_problems(network, dtype, tuple(activation) if activation is not None else None, large=True)
-
-
-@st.composite
-def _like_examples(
-    draw: st.DrawFn, name: str, function: Any, arguments: Any, keywords: Any, value_shape: tuple[int, ...]
-) -> RuleProblem:
-    scale = draw(st.sampled_from(("integers", "ordinary", "small", "tens")))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-
-    def entries(like: Any) -> Any:
-        like = np.asarray(like, None if np.asarray(like).dtype.kind == "f" else float)
-        if scale == "integers":
-            return rng.integers(-2, 3, like.shape).astype(like.dtype)
-        factor = {"ordinary": 1.0, "small": 1e-3, "tens": 10.0}[scale]
-        return (factor * rng.standard_normal(like.shape)).astype(like.dtype)
-
-    args = tuple(map(entries, arguments))
-    cotangent = rng.standard_normal(value_shape).astype(args[0].dtype)
-    return RuleProblem(name, args, dict(keywords), cotangent, function)
+    return network_problems(network, dtype, large=True, activation=None if activation is None else tuple(activation))

@@ -1,44 +1,49 @@
-"""What of a candidate's answers is wrong, in words: the entry, how many, and which; and what could not be seen."""
+"""Findings: the entries that are wrong, in words, and the blind spots of the problems drawn."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.checks.evaluation import Look, is_known_network
-from oracle.diagnosis.perceptrons.mistakes import Forward
+from oracle.checks.evaluation import Evaluation
+from oracle.diagnosis import Forward, is_perceptron
 from oracle.reports.verdict import Finding
-from oracle.rounding.monte_carlo import Comparison
-from oracle.strategies.problems import NetworkProblem
+from oracle.rounding.bounds import Comparison
+from oracle.strategies.networks import NetworkProblem
 
-__all__ = ["findings", "unseen", "worst"]
+__all__ = ["blind_spots", "findings", "worst_entry"]
 
 
-def findings(failing: list[Look], shown: Look, told: set[str]) -> Iterator[Finding]:
-    """Yield what is wrong, with the numbers of the problem shown; of the breaches those whose causes are told."""
-    numbers: dict[str, tuple[Look, Comparison]] = {}
-    for look in (shown, *failing):
-        for c in look.wrong:
-            numbers.setdefault(c.name, (look, c))
-    breaches = {b.cause: b for look in (*failing[::-1], shown) for b in look.breaches if b.cause in told}
-    for cause, b in breaches.items():
-        count = sum(any(x.cause == cause for x in look.breaches) for look in failing)
-        yield Finding(b.array, str(b), count)
+def findings(failing: Sequence[Evaluation], shown: Evaluation, causes: set[str]) -> Iterator[Finding]:
+    """Yield what is wrong, with the numbers of the problem shown, and the violations of the causes named."""
+    numbers: dict[str, tuple[Evaluation, Comparison]] = {}
+    for evaluation in (shown, *failing):
+        for c in evaluation.wrong:
+            numbers.setdefault(c.name, (evaluation, c))
+    violations = {
+        v.cause: v for evaluation in (*failing[::-1], shown) for v in evaluation.violations if v.cause in causes
+    }
+    for cause, violation in violations.items():
+        count = sum(any(v.cause == cause for v in evaluation.violations) for evaluation in failing)
+        yield Finding(violation.array, str(violation), count)
     here = {c.name for c in shown.wrong}
-    order = sorted(
-        numbers,
-        key=lambda name: (name == "loss", name not in here, -int(name[1:] or 0) if name[1:].isdigit() else 0),
-    )
-    for name in order:
-        look, c = numbers[name]
-        excess = _excess(look, name)
+    for name in sorted(numbers, key=lambda name: (name == "loss", name not in here, -_layer(name))):
+        evaluation, c = numbers[name]
+        excess = _excess(evaluation, name)
         count = sum(any(x.name == name for x in other.wrong) for other in failing)
-        yield Finding(name, str(c), count, c, _pattern(look, name, excess), excess)
+        yield Finding(name, str(c), count, c, _pattern(evaluation, name, excess), excess)
 
 
-def unseen(problems: list[Any]) -> Iterator[str]:
-    """Yield what none of the problems could have shown."""
+def _layer(name: str) -> int:
+    """Return the number that a parameter's name ends with, or 0: an error starts in the last layer."""
+    digits = re.search(r"\d*$", name)
+    return int(digits[0]) if digits and digits[0] else 0
+
+
+def blind_spots(problems: Sequence[Any]) -> Iterator[str]:
+    """Yield the mistakes that none of the problems could have shown."""
     networks = [p for p in problems if isinstance(p, NetworkProblem)]
     if not networks:
         return
@@ -46,33 +51,33 @@ def unseen(problems: list[Any]) -> Iterator[str]:
         yield "N = 1 everywhere hides a missing or doubled mean"
     if not any(p.reg for p in networks):
         yield "reg = 0 everywhere hides the penalty"
-    elif not any(p.reg and any(np.any(a) for name, a in p.params.items() if name[0] == "b") for p in networks):
+    elif not any(p.reg and any(np.any(a) for a in p.named_params.values() if a.ndim < 2) for p in networks):
         yield "biases of 0 hide a penalty on them"
     if not any(p.dtype == np.float32 for p in networks):
         yield "float64 alone hides a gradient in a wrong dtype"
-    if networks[0].truth is None and len(networks[0].params) > 2:
+    if is_perceptron(networks[0]) and len(networks[0].params) > 2:
         forwards = [Forward(p) for p in networks]
-        if not any(np.any(q.z[1] <= 0) for q in forwards):
+        if not any(np.any(fwd.z[1] <= 0) for fwd in forwards):
             yield "no unit off hides the mask"
-        elif not any(np.any(q.z[1] == 0) for q in forwards):
+        elif not any(np.any(fwd.z[1] == 0) for fwd in forwards):
             yield "no pre-activation of exactly 0 hides the convention at the kink"
-        if not any(q.W(i).shape[0] != q.W(i).shape[1] for q in forwards for i in range(1, q.depth + 1)):
+        if all(a.shape[0] == a.shape[1] for p in networks for a in p.named_params.values() if a.ndim == 2):
             yield "square weights alone hide a shape that is wrong"
 
 
-def worst(look: Look) -> Comparison | None:
+def worst_entry(evaluation: Evaluation) -> Comparison | None:
     """Return the entry that is furthest off, a gradient's before the loss's."""
-    return max(look.wrong, key=lambda c: (c.name != "loss", c.excess), default=None)
+    return max(evaluation.wrong, key=lambda c: (c.name != "loss", c.excess), default=None)
 
 
-def _excess(look: Look, name: str) -> NDArray[Any]:
-    assert look.answer is not None
+def _excess(evaluation: Evaluation, name: str) -> NDArray[Any]:
+    assert evaluation.answer is not None
     with np.errstate(all="ignore"):
-        given = look.answer.arrays[name].astype(float).reshape(look.expected[name].shape)
-        return np.asarray(np.nan_to_num(np.abs(given - look.expected[name]) / look.bound[name], nan=np.inf))
+        given = evaluation.answer.arrays[name].astype(float).reshape(evaluation.expected[name].shape)
+        return np.asarray(np.nan_to_num(np.abs(given - evaluation.expected[name]) / evaluation.bound[name], nan=np.inf))
 
 
-def _pattern(look: Look, name: str, excess: NDArray[Any]) -> str:
+def _pattern(evaluation: Evaluation, name: str, excess: NDArray[Any]) -> str:
     """Say which entries are wrong."""
     wrong = excess > 1
     count, total = int(wrong.sum()), wrong.size
@@ -83,27 +88,23 @@ def _pattern(look: Look, name: str, excess: NDArray[Any]) -> str:
     if count == 1:
         return f"1 of {total} entries"
     if wrong.ndim == 2:
-        for axis, what in ((0, "column"), (1, "row")):
-            lines = np.flatnonzero(wrong.any(axis=axis))
-            if len(lines) == 1:
-                return f"{what} {lines[0]} alone"
-    units = _units(look, name, wrong)
-    return units or f"{count} of {total} entries"
+        for axis, line in ((0, "column"), (1, "row")):
+            numbers = np.flatnonzero(wrong.any(axis=axis))
+            if len(numbers) == 1:
+                return f"{line} {numbers[0]} alone"
+    return _units(evaluation, name, wrong) or f"{count} of {total} entries"
 
 
-def _units(look: Look, name: str, wrong: NDArray[Any]) -> str:
+def _units(evaluation: Evaluation, name: str, wrong: NDArray[Any]) -> str:
     """Say so if the columns that are wrong are those of the dead units, or of the classes that are absent or not."""
-    if not is_known_network(look.problem):
+    if not is_perceptron(evaluation.problem):
         return ""
-    q = Forward(look.problem)
+    fwd, i = Forward(evaluation.problem), _layer(name)
     columns = wrong.any(axis=0) if wrong.ndim == 2 else wrong
-    i = int(name[1:])
-    present = np.isin(np.arange(q.C), q.y)
-    kinds = {"classes that occur": present, "classes that are absent": ~present} if i == q.depth else {}
-    if i < q.depth:
-        dead = np.all(q.z[i] <= 0, axis=0)
+    if i == fwd.depth:
+        present = np.isin(np.arange(fwd.C), fwd.y)
+        kinds = {"classes that occur": present, "classes that are absent": ~present}
+    else:
+        dead = np.all(fwd.z[i] <= 0, axis=0)
         kinds = {"dead units": dead, "live units": ~dead}
-    for what, these in kinds.items():
-        if np.array_equal(columns, these):
-            return f"the {what} alone"
-    return ""
+    return next((f"the {kind} alone" for kind, these in kinds.items() if np.array_equal(columns, these)), "")

@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 import handgrad
-from oracle.measurements.accuracy import BAR, SYSTEMS
+from oracle.measurements.accuracy import MAX_ULPS, SYSTEMS
 from oracle.measurements.accuracy import measure as measure_accuracy
 
 __all__ = ["add"]
@@ -23,8 +23,8 @@ def add(commands: Any) -> None:
         "accuracy",
         help="measure how many digits are right, beside jax.grad",
         description="Sweeps every rule and network from ±1e-8 to ±1e4 and prints the worst errors against exact "
-        "arithmetic of handgrad, of jax.grad and, where it is installed, of PyTorch. Exits with 1 when a gradient of "
-        f"handgrad's is off by more than {BAR} units in the last place times its condition number, or by more than "
+        "arithmetic of handgrad, jax.grad and, where it is installed, PyTorch. Exits with 1 when handgrad is "
+        f"off by more than {MAX_ULPS} units in the last place times its condition number, or by more than "
         "jax.grad's.",
         epilog="example: python -m oracle accuracy --only tanh gelu two_layer --dtype float64",
     )
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
                 *("" if a is None else f"{a:.1f}" if a < 1000 else f"{a:.0e}" for a in units),
                 *("" if of is None else f"{of.relative:.0e}" if of.relative else "0" for of in for_all),
             )
-            if found["handgrad"].gradient > BAR or found["handgrad"].loses_to(found["jax.grad"]):
+            if found["handgrad"].gradient > MAX_ULPS or found["handgrad"].loses_to(found["jax.grad"]):
                 missed.append(f"{name} in {dtype}")
         console = Console()
         console.width = max(console.width, 110)  # a column cut off would be a figure lost
@@ -62,6 +62,6 @@ def _run(options: argparse.Namespace) -> int:
     print(
         f"missed by: {', '.join(missed)}"
         if missed
-        else f"Every gradient is within {BAR}, and none is worse than JAX's."
+        else f"Every gradient is within {MAX_ULPS}, and none is worse than JAX's."
     )
     return int(bool(missed))

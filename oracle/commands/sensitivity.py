@@ -11,8 +11,8 @@ from rich.progress import track
 from rich.table import Table
 
 from oracle.commands.options import positive
-from oracle.measurements.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
-from oracle.strategies.problems import NetworkProblem
+from oracle.measurements.sensitivity import ERRORS, SIZES, SensitivityCurve, drawn_problems, sized_problems
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["add"]
 
@@ -43,10 +43,10 @@ def _run(options: argparse.Namespace) -> int:
         for sizes in SIZES:
             groups[str(sizes)] = sized_problems(sizes, options.problems // 20, dtype=dtype, seed=options.seed)
         for group, problems in groups.items():
-            power, rng = Power(), np.random.default_rng(options.seed)
+            curve, rng = SensitivityCurve(), np.random.default_rng(options.seed)
             for problem in track(problems, group, console=Console(stderr=True), transient=True):
-                power.plant(problem, rng)
-            shares = (f"{100 * power.share(size):.1f}" for size in ERRORS)
-            table.add_row(f"{np.dtype(dtype)}, {group}", f"{power.tried:,}", *shares)
+                curve.plant(problem, rng)
+            shares = (f"{100 * curve.share(size):.1f}" for size in ERRORS)
+            table.add_row(f"{np.dtype(dtype)}, {group}", f"{curve.tried:,}", *shares)
     Console().print("share of the errors caught, in per cent, by their size relative to the largest entry", table)
     return 0

@@ -13,8 +13,8 @@ from oracle.campaigns.campaign import TRAINING, Campaign, Plan
 from oracle.campaigns.database import FOLDER, Findings
 from oracle.campaigns.processes import run
 from oracle.campaigns.table import report
-from oracle.checks.verification import NAMES
 from oracle.commands.options import positive
+from oracle.strategies import NAMES
 
 __all__ = ["add"]
 

@@ -40,6 +40,11 @@ _WHOLE: tuple[tuple[str, str, Callable[[Array, int], Array]], ...] = (
 )
 
 
+def explain_arrays(wrong: Sequence[Any]) -> list[Explanation]:
+    """Return what explains the wrong arrays of a rule, or of a user's loss."""
+    return explain_rule(wrong) if hasattr(wrong[0].problem, "cotangent") else explain_loss(wrong)
+
+
 def explain_rule(wrong: Sequence[Any]) -> list[Explanation]:
     """Return what explains the wrong cotangents of a rule, array by array."""
     return list(_explained(wrong, _forms_of_rule))

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.problem import Problem
 
-__all__ = ["gradient", "testify"]
+__all__ = ["FORMS", "answers", "gradient"]
 
 STEP = 1e-20
 
@@ -53,26 +53,40 @@ def gradient(
     return found
 
 
-def testify(problem: Any) -> dict[str, NDArray[Any]] | None:
-    """Return the loss and gradients of a network of rectified units, or None for anything else."""
-    if not isinstance(problem, NetworkProblem) or set(problem.kwargs.get("activation", ())) - {"relu"}:
+def _softmax_cross_entropy(scores: Any, *, labels: Any) -> Any:
+    s = scores - np.max(scores.real, axis=1, keepdims=True)
+    log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
+    return -np.mean(log_p[np.arange(len(labels)), labels])
+
+
+#: The rules that NumPy computes for real and complex arrays alike.
+FORMS: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "affine": lambda x, W, b: x @ W + b,
+    "l2": lambda W, *, reg: reg / 2 * np.sum(W**2),
+    "multiply": np.multiply,
+    "relu": lambda z: np.where(z.real > 0, z, 0),
+    "softmax_cross_entropy": _softmax_cross_entropy,
+}
+
+
+def answers(problem: Problem) -> dict[str, NDArray[Any]] | None:
+    """Return the value and the gradients of a scalar, or None where a step has no complex form here."""
+    recording = problem.recording()
+    if recording is None or recording.direction is not None or np.ndim(recording.cotangent):
         return None
-    wide = {name: a.astype(float) for name, a in {**problem.params, "X": problem.X}.items()}
+    steps = recording.steps
+    if any(step.rule not in FORMS for step in steps):
+        return None
+    wide = {name: np.asarray(a, float) for name, a in recording.leaves.items()}
 
     def objective(arrays: dict[str, NDArray[Any]]) -> Any:
-        return _loss(arrays, problem.y.astype(int), problem.reg)
+        nodes: list[Any] = list(arrays.values())
+        for step in steps:
+            args = (nodes[i] if isinstance(i, int) else i for i in step.operands)
+            nodes.append(FORMS[step.rule](*args, **step.kwargs))
+        return nodes[-1] * recording.cotangent
 
-    return {"loss": np.asarray(objective(wide)), **gradient(objective, wide)}
-
-
-def _loss(arrays: Mapping[str, NDArray[Any]], y: NDArray[Any], reg: float) -> Any:
-    """Return the mean cross-entropy plus ½ reg times the sum of the squared weights, for real or complex arrays."""
-    depth = len(arrays) // 2
-    s, penalty = arrays["X"], 0.0
-    for i in range(1, depth + 1):
-        h = np.where(s.real > 0, s, 0) if i > 1 else s
-        s = h @ arrays[f"W{i}"] + arrays[f"b{i}"]
-        penalty = penalty + np.sum(arrays[f"W{i}"] ** 2)
-    s = s - np.max(s.real, axis=1, keepdims=True)
-    log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
-    return -np.mean(log_p[np.arange(len(y)), y]) + reg / 2 * penalty
+    first, *names = problem.like()
+    found = gradient(objective, wide)
+    return {first: np.asarray(objective(wide) / recording.cotangent), **{name: found[name] for name in names}}

@@ -1,7 +1,7 @@
 """The two-layer gradient neuron by neuron, in plain Python loops with no matrix in it.
 
-The way one first writes it, and how slowly it runs. As a witness it shares nothing with the matrix form: no transpose,
-no broadcasting, no mask, no vectorised function.
+This is how you first write it, and how slowly it runs. It shares nothing with the matrix form: no transpose, no
+broadcasting, no mask, no vectorised function.
 """
 
 import math
@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
+from oracle.strategies.problem import Problem
 
-__all__ = ["loss_and_grad", "testify"]
+__all__ = ["answers", "loss_and_grad"]
 
 
-def testify(problem: Any) -> dict[str, NDArray[Any]] | None:
+def answers(problem: Problem) -> dict[str, NDArray[Any]] | None:
     """Return the loss and gradients of a two-layer network, or None for anything else."""
-    if not isinstance(problem, NetworkProblem) or problem.name != "two_layer":
+    if problem.name != "two_layer" or not isinstance(problem, NetworkProblem):
         return None
     loss, grads = loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
     return {"loss": np.asarray(loss), **grads}

@@ -16,25 +16,39 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.rules import PRIMITIVES
 from oracle import reference
-from oracle.checks.verification import answers
 from oracle.gradients import exact
-from oracle.reference.annotations import Among, Operand, keywords_of, operands_of
-from oracle.strategies.problems import DOMAINS, NetworkProblem, RuleProblem
+from oracle.reference.annotations import (
+    DOMAINS,
+    ArraySpec,
+    Choices,
+    array_specs,
+    keyword_specs,
+    param_specs,
+    value_dims,
+)
+from oracle.reference.exact_forms import elementwise, numbers
+from oracle.reference.recording import exact_form_of
+from oracle.reference.tree import tree_map
+from oracle.strategies.networks import NetworkProblem
+from oracle.strategies.padding import unpad
+from oracle.strategies.problem import CheckedProblem as Problem
+from oracle.strategies.problem import Keyed
+from oracle.strategies.rules import RuleProblem
 
-Problem = RuleProblem | NetworkProblem
-
-__all__ = ["BAR", "SYSTEMS", "Accuracy", "measure", "problems"]
+__all__ = ["MAX_ULPS", "SYSTEMS", "Accuracy", "measure", "problems"]
 
 #: Units in the last place, times the condition number, that handgrad may be off: a formula is a handful of operations,
 #: each good to half a unit, or to two for an ``exp``.
-BAR = 8
+MAX_ULPS = 8
 
 #: What is swept. Each is the size of an activation's argument, of a rule's entries, of a network's weights.
 MAGNITUDES = np.logspace(-8, 4, 13)
 _SEEDS = 3
-_ENTRY_BY_ENTRY = (*exact.ACTIVATIONS, *exact.FUNCTIONS)  # each entry of the value depends on one of the argument
+#: The sizes of the dimensions that are not 3.
+SIZES = {"B": 2, "N": 2, "M": 1}
+#: The rules of which each entry of the value depends on one entry of the argument.
+_ELEMENTWISE = {name for name, rule in reference.RULES.items() if isinstance(exact_form_of(rule), elementwise)}
 _STEP = mpmath.mpf(10) ** -25  # relative; far above the 60 digits' own rounding, far below any curvature that counts
 
 
@@ -83,54 +97,74 @@ def measure(name: str, dtype: Any, systems: Mapping[str, System]) -> dict[str, A
 
 def problems(name: str, dtype: Any) -> Iterator[Problem]:
     """Yield the problems of the sweep, all of one shape; every magnitude occurs with both signs."""
-    if name in _ENTRY_BY_ENTRY:
-        (operand,) = operands_of(reference.RULES[name]).values()
+    if name in _ELEMENTWISE:
+        (spec,) = array_specs(reference.RULES[name]).values()
         z = np.logspace(-8, 4, 200)
-        z = np.asarray(DOMAINS[operand.domain](np.array([-z, z], dtype)), dtype)
+        z = np.asarray(DOMAINS[spec.domain](np.array([-z, z], dtype)), dtype)
         yield RuleProblem(name, (z,), {}, np.ones((2, 200), dtype))
         return
     rng = np.random.default_rng(0)
 
     def entries(shape: tuple[int, ...], scale: float = 1.0) -> NDArray[Any]:
-        return (scale * rng.standard_normal(shape)).astype(dtype)
+        return np.asarray(scale * rng.standard_normal(shape), dtype)
 
-    for magnitude in np.repeat(MAGNITUDES, 1 if name in PRIMITIVES else _SEEDS):
-        if name in PRIMITIVES:
-            yield _primitive(name, entries, magnitude)
-        elif name == "affine":
-            yield RuleProblem(name, (entries((2, 3), magnitude), entries((3, 2)), entries((2,))), {}, entries((2, 2)))
-        elif name == "l2":
-            yield RuleProblem(name, (entries((2, 3), magnitude),), {"reg": 0.5}, entries(()))
-        elif name == "softmax_cross_entropy":
-            yield RuleProblem(name, (entries((2, 3), magnitude),), {"labels": rng.integers(0, 3, 2)}, entries(()))
-        else:
-            depth = {"softmax_classifier": 1, "two_layer": 2}.get(name, 3)
-            params: dict[str, NDArray[Any]] = {}
-            for i in range(1, depth + 1):
-                params |= {f"W{i}": entries((3, 3), magnitude), f"b{i}": entries((3,))}
-            kwargs = {"activation": ("tanh", "silu")} if name == "mlp" else {}
-            yield NetworkProblem(name, params, entries((2, 3)), rng.integers(0, 3, 2), 0.5, kwargs)
+    draw = _network if name in reference.NETWORKS else _rule
+    # a rule whose value has no dimensions of its own may take anything: its entries count, not their number
+    seeds = _SEEDS if name in reference.NETWORKS or value_dims(reference.RULES[name]) is not None else 1
+    for magnitude in np.repeat(MAGNITUDES, seeds):
+        yield draw(name, entries, rng, magnitude)
 
 
-def _primitive(name: str, entries: Callable[..., NDArray[Any]], magnitude: float) -> RuleProblem:
-    """Return a problem of the first shapes and keywords that the twin's annotations offer."""
-    twin = reference.RULES[name]
-    sizes = {"B": 2, "N": 2, "M": 1, "D": 3, "H": 3}
+def _rule(name: str, entries: Callable[..., NDArray[Any]], rng: np.random.Generator, magnitude: float) -> RuleProblem:
+    """Return a problem of the first shapes and keywords in the annotations, the first argument of a magnitude."""
+    f = reference.RULES[name]
+    sizes = {d: SIZES.get(d, 3) for spec in (*array_specs(f).values(), *_array_keywords(f)) for d in spec.dims}
+    all_scaled = value_dims(f) is None
+    args = tuple(
+        np.asarray(DOMAINS[spec.domain](entries(spec.shape(sizes), magnitude if all_scaled or i == 0 else 1.0)))
+        for i, spec in enumerate(array_specs(f).values())
+    )
+    args = tuple(a.astype(entries(()).dtype) for a in args)
+    kwargs = {k: _keyword(takes, entries, rng, sizes) for k, takes in keyword_specs(f).items()}
+    value = jax.eval_shape(functools.partial(f, **kwargs), *args)
+    return RuleProblem(name, args, kwargs, entries(value.shape))
 
-    def shape(operand: Operand) -> tuple[int, ...]:
-        return tuple(sizes.get(d) or int(d) for d in operand.shapes[0])
 
-    operands = operands_of(twin).values()
-    args = [DOMAINS[operand.domain](entries(shape(operand), magnitude)) for operand in operands]
-    kwargs: dict[str, Any] = {}
-    for keyword, choice in keywords_of(twin).items():
-        if isinstance(choice, Among):
-            kwargs[keyword] = choice.values[0]
-        else:
-            kwargs[keyword] = shape(choice) if choice.domain == "sizes" else entries(shape(choice)) > 0
-    args = [np.asarray(a, entries(()).dtype) for a in args]
-    value = jax.eval_shape(functools.partial(twin, **kwargs), *args)
-    return RuleProblem(name, tuple(args), kwargs, entries(value.shape))
+def _array_keywords(f: Callable[..., Any]) -> list[ArraySpec]:
+    return [spec for spec in keyword_specs(f).values() if isinstance(spec, ArraySpec)]
+
+
+def _keyword(
+    takes: Choices | ArraySpec, entries: Callable[..., NDArray[Any]], rng: np.random.Generator, sizes: Mapping[str, int]
+) -> Any:
+    if isinstance(takes, Choices):
+        return _choice(takes)
+    shape = takes.shape(sizes)
+    if takes.domain == "sizes":
+        return shape
+    if takes.bound:
+        return rng.integers(0, sizes[takes.bound], shape)
+    return entries(shape) > 0 if takes.domain == "booleans" else DOMAINS[takes.domain](entries(shape))
+
+
+def _choice(takes: Choices) -> Any:
+    """Return the first choice that is neither 0.0 nor empty."""
+    return next(value for value in takes.values if value or not isinstance(value, float | tuple))
+
+
+def _network(
+    name: str, entries: Callable[..., NDArray[Any]], rng: np.random.Generator, magnitude: float
+) -> NetworkProblem:
+    """Return a problem with all dimensions 3 but the batch's, the weights of a magnitude."""
+    loss = reference.NETWORKS[name].loss
+    kwargs = {k: _choice(takes) for k, takes in keyword_specs(loss).items() if isinstance(takes, Choices)}
+
+    def parameter(spec: ArraySpec) -> NDArray[Any]:
+        shape = spec.shape(dict.fromkeys(spec.dims, 3))
+        return np.asarray(DOMAINS[spec.domain](entries(shape, magnitude if len(shape) > 1 else 1.0)))
+
+    params = tree_map(parameter, param_specs(loss, **kwargs))
+    return NetworkProblem(name, params, entries((2, 3)), rng.integers(0, 3, 2), 0.5, kwargs)
 
 
 def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
@@ -139,43 +173,37 @@ def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray
     The condition number is Σ |v ∂a/∂v| / |a| over every number v that goes into the answer a, and at least 1. For a
     network the weight 1/N of each example is such a number: it stands for the rounding of that example's gradient.
     """
-    truth = exact.testify(problem)
+    truth = exact.answers(problem)
     moved = {name: abs(a) * 0 for name, a in truth.items()}
     for other in _nudged(problem):
-        for name, a in exact.testify(other).items():
+        for name, a in exact.answers(other).items():
             moved[name] = moved[name] + abs(a - truth[name]) / _STEP
     if isinstance(problem, NetworkProblem):
         N = len(problem.X)
         for n in range(N):
             alone = replace(problem, X=problem.X[n : n + 1], y=problem.y[n : n + 1], reg=0.0)
-            for name, a in exact.testify(alone).items():
+            for name, a in exact.answers(alone).items():
                 moved[name] = moved[name] + abs(a) / N
     return truth, {name: _condition(moved[name], a) for name, a in truth.items()}
 
 
 def _nudged(problem: Problem) -> Iterator[Problem]:
     """Yield the problem with one of the numbers in it a little larger: each in turn, or an activation's all."""
-    if isinstance(problem, RuleProblem):
-        if problem.name in _ENTRY_BY_ENTRY:
-            yield replace(problem, args=(_larger(problem.args[0], ...),))
-        else:
-            for i, a in enumerate(problem.args):
-                for index in np.ndindex(a.shape):
-                    yield replace(problem, args=(*problem.args[:i], _larger(a, index), *problem.args[i + 1 :]))
-        sums = problem.name == "affine" or problem.name in set(PRIMITIVES) - set(_ENTRY_BY_ENTRY)
-        for index in np.ndindex(problem.cotangent.shape) if sums else ():
-            yield replace(problem, cotangent=_larger(problem.cotangent, index))
+    if problem.name in _ELEMENTWISE:
+        yield problem.map_arrays(functools.partial(_larger_if, next(iter(problem.arguments().values())), ...))
         return
-    for name, a in problem.params.items():
-        for index in np.ndindex(a.shape):
-            yield replace(problem, params={**problem.params, name: _larger(a, index)})
-    for index in np.ndindex(problem.X.shape):
-        yield replace(problem, X=_larger(problem.X, index))
+    for name, a in problem.arguments().items():
+        if a.dtype.kind == "f" and (a.ndim or name != "the cotangent"):  # a scalar cotangent is a factor of all
+            for index in np.ndindex(a.shape):
+                yield problem.map_arrays(functools.partial(_larger_if, a, index))
 
 
-def _larger(a: NDArray[Any], index: Any) -> NDArray[Any]:
+def _larger_if(this: NDArray[Any], index: Any, a: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with an entry a little larger, if it is this one."""
+    if a is not this:
+        return a
     with mpmath.workdps(exact.DIGITS):
-        wide: NDArray[Any] = np.asarray(exact.numbers(a), object)
+        wide: NDArray[Any] = np.asarray(numbers(a), object)
         wide[index] = wide[index] * (1 + _STEP)
     return wide
 
@@ -194,32 +222,15 @@ def _relative_error(given: NDArray[Any], expected: NDArray[Any], dtype: Any) -> 
 
 
 def _by_jax(problem: Problem) -> Mapping[str, Any]:
-    if isinstance(problem, RuleProblem):
-        compiled = problem.name not in PRIMITIVES  # whose keywords cannot be traced
-        pullback = _jitted(problem.name, ()) if compiled else _pullback(problem.name)
-        value, cotangents = pullback(problem.args, problem.kwargs, problem.cotangent)
-        names = (f"d{argument}" for argument in problem.argument_names)
-        return {"value": value, **dict(zip(names, cotangents))}
-    value_and_grad = _jitted(problem.name, tuple(problem.kwargs.items()))
-    loss, (grads, dX) = value_and_grad(problem.params, problem.X, problem.y, problem.dtype.type(problem.reg))
-    return {"loss": loss, **grads, "X": dX}
+    """Return JAX's answers in the problem's own dtype."""
+    program = problem.program()
+    found = _jitted(Keyed(program.key, program.f))(*program.args)
+    return {name: unpad(found[name], a) for name, a in problem.like().items()}
 
 
-@functools.cache
-def _jitted(name: str, options: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    if name in reference.NETWORKS:
-        loss = functools.partial(reference.NETWORKS[name].loss, **dict(options))
-        return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-
-    return jax.jit(_pullback(name))
-
-
-def _pullback(name: str) -> Callable[..., Any]:
-    def value_and_cotangents(args: Any, kwargs: Any, cotangent: Any) -> Any:
-        value, pullback = jax.vjp(functools.partial(reference.RULES[name], **kwargs), *args)
-        return value, pullback(cotangent)
-
-    return value_and_cotangents
+@functools.lru_cache(256)
+def _jitted(program: Keyed) -> Callable[..., Any]:
+    return jax.jit(program.value)
 
 
 def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
@@ -266,7 +277,7 @@ def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
         "mean": lambda x, **_: x.mean(),
         "max": lambda x, **_: x.amax(),
         "logsumexp": lambda x, **_: x.flatten().logsumexp(0),
-        "var": lambda x, **_: x.var(correction=0),
+        "var": lambda x, correction, **_: x.var(correction=correction),
         "reshape": lambda x, shape: x.reshape(shape),
         "transpose": lambda x, axes: x.permute(*range(x.ndim)[::-1]),
         "broadcast_to": lambda x, shape: torch.broadcast_to(x, shape),
@@ -282,21 +293,19 @@ def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
         args = [torch.tensor(a, requires_grad=True) for a in problem.args]
         value = rules[problem.name](*args, **problem.kwargs)
         cotangents = torch.autograd.grad(value, args, torch.tensor(problem.cotangent))
-        names = (f"d{argument}" for argument in problem.argument_names)
-        return {"value": value.detach().numpy(), **{k: a.numpy() for k, a in zip(names, cotangents)}}
-    inputs = {k: torch.tensor(a, requires_grad=True) for k, a in {**problem.params, "X": problem.X}.items()}
-    depth = len(problem.params) // 2
-    hidden = problem.kwargs.get("activation", ("relu",) * (depth - 1))
-    h = inputs["X"]
-    loss = sum(rules["l2"](inputs[f"W{i}"], problem.reg) for i in range(1, depth + 1))
-    for i, name in enumerate((*hidden, "identity"), start=1):
-        h = activations[name](h @ inputs[f"W{i}"] + inputs[f"b{i}"])
-    loss = loss + F.cross_entropy(h, torch.tensor(problem.y))
-    grads = torch.autograd.grad(loss, list(inputs.values()))
-    return {"loss": loss.detach().numpy(), **{k: a.numpy() for k, a in zip(inputs, grads)}}
+        return {"value": value.detach().numpy(), **{k: a.numpy() for k, a in zip(problem.cotangent_names, cotangents)}}
+    recording = problem.recording()
+    if recording is None or any(step.rule not in rules for step in recording.steps):
+        return None
+    inputs = [torch.tensor(a, requires_grad=True) for a in recording.leaves.values()]
+    nodes = list(inputs)
+    for step in recording.steps:
+        nodes.append(rules[step.rule](*(nodes[i] for i in step.operands), **step.kwargs))
+    grads = torch.autograd.grad(nodes[-1], inputs)
+    return {"loss": nodes[-1].detach().numpy(), **{k: a.numpy() for k, a in zip(recording.leaves, grads)}}
 
 
-#: Who is measured; PyTorch only where it is installed.
-SYSTEMS: dict[str, System] = {"handgrad": answers, "jax.grad": _by_jax}
+#: The systems measured; PyTorch only where it is installed.
+SYSTEMS: dict[str, System] = {"handgrad": lambda problem: problem.answers(), "jax.grad": _by_jax}
 if importlib.util.find_spec("torch"):
     SYSTEMS["torch"] = _by_torch

@@ -15,15 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
 from oracle.gradients import autodiff, exact
-from oracle.strategies.problems import NetworkProblem, network_problems
+from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.runner import collect
 
 __all__ = ["SCHEMA", "write"]
 
@@ -86,9 +85,9 @@ def write(
     """
     target = Path(out)
     if target.exists():
-        raise FileExistsError(f"{target} exists: expected the name of a new folder")
+        raise FileExistsError(f"{target} must be the name of a new folder, got one that exists")
     if network == "mlp" and activation is None:
-        raise ValueError("an mlp needs its hidden activations: --activation tanh relu")
+        raise ValueError("activation must name the hidden activations of an mlp: --activation tanh relu")
     beside = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
     try:
         problems = _draw(network, count, seed, np.dtype(dtype).type, activation)
@@ -109,31 +108,18 @@ def write(
 def _draw(network: str, count: int, seed: int, dtype: Any, activation: Sequence[str] | None) -> list[NetworkProblem]:
     """Return problems of which both answers and bounds are finite, integers and layouts left out."""
     found: list[NetworkProblem] = []
-    chosen = None if activation is None else tuple(activation)
+    strategy = network_problems(network, dtype, activation=None if activation is None else tuple(activation))
     while len(found) < count:
         seed += 1
-
-        @hypothesis.seed(seed)
-        @settings(max_examples=count, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
-        @given(network_problems(network, dtype, chosen))
-        def draw(problem: NetworkProblem) -> None:
-            plain = {name: np.ascontiguousarray(a) for name, a in problem.params.items()}
-            found.append(
-                replace(
-                    problem,
-                    params=plain,
-                    X=np.ascontiguousarray(problem.X, dtype),
-                    y=np.ascontiguousarray(problem.y, np.int64),
-                )
-            )
-
-        draw()
+        for problem in collect(strategy, examples=count, seed=seed):
+            plain = problem.map_arrays(np.ascontiguousarray)
+            found.append(replace(plain, X=plain.X.astype(dtype), y=plain.y.astype(np.int64)))
     return found[:count]
 
 
 def _write(folder: Path, name: str, problem: NetworkProblem) -> None:
-    bound = autodiff.testify(problem).bound
-    truth = {key: np.asarray(a, float) for key, a in exact.testify(problem).items() if key != "X"}
+    bound = autodiff.answers(problem).bound
+    truth = {key: np.asarray(a, float) for key, a in exact.answers(problem).items() if key != "X"}
     gradients = {key: a for key, a in truth.items() if key in problem.params}
     record = {
         "network": problem.name,

@@ -1,20 +1,19 @@
-"""How small an error the oracle sees: one entry of a right gradient is changed, and the comparison must say so."""
+"""The sensitivity of the oracle: one entry of a correct gradient is changed, and the comparison must notice."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
 
 import handgrad
-from oracle.checks.verification import answers
 from oracle.gradients import autodiff
-from oracle.strategies.problems import SCALES, NetworkProblem, network_problems
+from oracle.strategies.arrays import SCALES
+from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.runner import collect
 
-__all__ = ["ERRORS", "SIZES", "Power", "drawn_problems", "sized_problems"]
+__all__ = ["ERRORS", "SIZES", "SensitivityCurve", "drawn_problems", "sized_problems"]
 
 #: Errors planted, relative to the largest entry of the gradient that the entry is in.
 ERRORS = (1e-13, 1e-12, 1e-11, 1e-10, 1e-8, 1e-6, 1e-5, 1e-4)
@@ -24,26 +23,26 @@ SIZES = ((5, 4, 10, 3), (16, 30, 40, 10), (64, 64, 64, 10))
 
 
 @dataclass
-class Power:
-    """Counts, for one kind of problem, how often an error of each size is seen."""
+class SensitivityCurve:
+    """The counts, for one kind of problem, of how often an error of each size is noticed."""
 
     tried: int = 0
     caught: dict[float, int] = field(default_factory=lambda: defaultdict(int))
 
     def plant(self, problem: NetworkProblem, rng: np.random.Generator) -> None:
-        """Change one entry of each gradient by each size of error, up or down, and count what is noticed."""
-        testimony, right = autodiff.testify(problem), answers(problem)
+        """Change one entry of each gradient by each size of error, up or down, and count the errors noticed."""
+        reference, right = autodiff.answers(problem), problem.answers()
         for name in problem.params:
-            expected = testimony.expected[name].ravel()
+            expected = reference.expected[name].ravel()
             largest = np.max(np.abs(expected))
-            if largest == 0:  # no error is small beside nothing
+            if largest == 0:  # no error is small relative to 0
                 continue
             i = rng.integers(expected.size)
             direction = rng.choice((-1, 1))
             self.tried += 1
             for size in ERRORS:
                 wrong = float(right[name].ravel()[i]) + direction * size * largest
-                self.caught[size] += not abs(wrong - expected[i]) <= testimony.bound[name].ravel()[i]
+                self.caught[size] += not abs(wrong - expected[i]) <= reference.bound[name].ravel()[i]
 
     def share(self, size: float) -> float:
         """Return the share of errors of that size that were caught."""
@@ -54,14 +53,9 @@ def drawn_problems(problems: int, *, dtype: Any, seed: int) -> dict[str, list[Ne
     """Return two-layer problems as ``verify`` draws them, by the scale of their entries."""
     found: dict[str, list[NetworkProblem]] = {scale: [] for scale in SCALES}
 
-    @hypothesis.seed(seed)
-    @settings(max_examples=problems, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(network_problems("two_layer", dtype))
-    def collect(problem: NetworkProblem) -> None:
+    for problem in collect(network_problems("two_layer", dtype), examples=problems, seed=seed):
         (scale,) = problem.features & set(SCALES)
         found[scale].append(problem)
-
-    collect()
     return found
 
 

@@ -3,14 +3,15 @@
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import jax
 import numpy as np
 
 from oracle import reference
 from oracle.campaigns.processes import processes
-from oracle.checks.verification import search
+from oracle.checks.search import search
+from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.runner import collect
 
 __all__ = ["measure"]
 
@@ -29,20 +30,15 @@ def measure(problems: int, shapes: int, *, workers: int) -> tuple[float, float]:
 
 def _check(problems: int, seed: int) -> float:
     started = time.perf_counter()
-    search("two_layer", problems=problems, seed=seed, dtype=np.float64, found=lambda problem, examination: None)
+    search("two_layer", problems=problems, seed=seed, dtype=np.float64, found=lambda problem, evaluation: None)
     return problems / (time.perf_counter() - started)
 
 
 def _compile(shapes: int, seed: int) -> float:
     """Take the gradients of problems as they are, each of another shape."""
-    met: dict[tuple[int, ...], Any] = {}
-    search(
-        "two_layer",
-        problems=4 * shapes,
-        seed=seed + 1000,
-        dtype=np.float64,
-        found=lambda p, _: met.update({(*p.X.shape, *p.params["W2"].shape): p}),  # type: ignore[union-attr]
-    )
+    met: dict[tuple[int, ...], NetworkProblem] = {}
+    for problem in collect(network_problems("two_layer", np.float64), examples=4 * shapes, seed=seed + 1000):
+        met[(*problem.X.shape, *problem.params["W2"].shape)] = problem
     f = jax.jit(jax.value_and_grad(reference.NETWORKS["two_layer"].loss))
     new = [replace(p, X=p.X.astype(float), y=p.y.astype(int)) for p in list(met.values())[:shapes]]
     started = time.perf_counter()

@@ -1,8 +1,7 @@
-"""The same mathematics in jax.numpy, forward only: the textbook formulas, sharing no code and no trick with handgrad.
+"""The same mathematics in jax.numpy, forward only: textbook formulas, which share no code and no trick with handgrad.
 
-A twin has its rule's or network's signature. The positional arguments and the value of a rule's twin are annotated
-with their dimensions, so that problems can be made up for it and padded to one shape: with zeros, or with what the
-annotation gives for a dimension. A twin that averages over rows takes ``where=``, the mask of the rows that count.
+The reference of a rule or network has its signature and states in annotations what it takes, so that problems can be
+drawn for it (:mod:`oracle.reference.annotations`). A rule's form in exact arithmetic stands beside it.
 """
 
 import jax

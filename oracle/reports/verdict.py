@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from oracle.diagnosis import VOCABULARY, Explanation, Power
-from oracle.rounding.monte_carlo import Comparison
+from oracle.rounding.bounds import Comparison
 
 __all__ = ["Finding", "Verdict", "WrongGradient"]
 

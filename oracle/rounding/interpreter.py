@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["aligned", "bind", "carry_out"]
+__all__ = ["aligned", "bind", "evaluate"]
 
 _ENTRY_BY_ENTRY: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
@@ -166,7 +166,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def carry_out(eqn: Any, *values: NDArray[Any]) -> list[Any]:
+def evaluate(eqn: Any, *values: NDArray[Any]) -> list[Any]:
     """Return the results of one operation, by NumPy if it knows it."""
     name = eqn.primitive.name
     if name in _ENTRY_BY_ENTRY:

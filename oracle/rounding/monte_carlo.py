@@ -1,4 +1,4 @@
-"""How far two correct gradients may differ: a bound for each entry, derived from the very problem.
+"""The spread of a gradient under rounding: how far two correct programs may differ on one problem, entry by entry.
 
 Two correct programs for one gradient differ by their rounding alone, so the bound is the size of that rounding. It is
 measured on the oracle's own program by Monte Carlo arithmetic: the gradient is evaluated again with the result of each
@@ -30,7 +30,7 @@ numerical algorithms, 2nd edition, SIAM 2002, chapters 2 and 3.
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
-from numpy.typing import NDArray
 
 from oracle.rounding import interpreter
 
-__all__ = ["DRAWS", "FACTOR", "Comparison", "bounds", "compare", "either", "perturbed"]
+__all__ = ["DRAWS", "with_perturbed_rounding"]
 
 DRAWS = 16
-FACTOR = 4
 
 # Operations that select, rearrange, compare or change a sign: none rounds.
 _EXACT = frozenset(
@@ -71,41 +69,7 @@ _ADDITIONS = frozenset(["add", "add_any", "sub"])
 _SUMS = frozenset(["dot_general", "reduce_sum", "scatter-add"])
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The entry of an array that lies furthest from what is expected, measured by its bound."""
-
-    name: str
-    index: tuple[int, ...]
-    given: float
-    expected: float
-    bound: float
-
-    @property
-    def error(self) -> float:
-        """How far the given value is from the expected one; infinite if either is not a number."""
-        difference = abs(self.given - self.expected)
-        return difference if difference == difference else np.inf
-
-    @property
-    def excess(self) -> float:
-        """The error as a multiple of its bound."""
-        return self.error / self.bound
-
-    @property
-    def agrees(self) -> bool:
-        """Whether rounding explains the error."""
-        return self.excess <= 1
-
-    def __str__(self) -> str:
-        at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return (
-            f"{self.name}{at} is {self.given!r}, expected {self.expected!r}: "
-            f"the error {self.error:.1e} exceeds the bound {self.bound:.1e}"
-        )
-
-
-def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Callable[..., Any]:
+def with_perturbed_rounding(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Callable[..., Any]:
     """Return a function of a dtype and f's arguments that runs f, and runs it with its rounding exaggerated.
 
     It returns f's results, and the results of running f's operations in float64 ``DRAWS`` + 1 times, stacked, with each
@@ -114,7 +78,7 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
     """
     jaxpr, out_shape = jax.make_jaxpr(f, return_shape=True)(*example)
     structure = jax.tree.structure(out_shape)
-    together = np.arange(DRAWS + 1) % 2 == 0
+    same_sign = np.arange(DRAWS + 1) % 2 == 0
 
     # the same every time: a verdict can be repeated
     units = np.random.default_rng(0).uniform(-1, 1, (DRAWS + 1, _entries(jaxpr.jaxpr)))
@@ -125,63 +89,31 @@ def perturbed(f: Callable[..., Any], *example: Any, compiled: bool = True) -> Ca
 
         def interpreted(dtype: Any, *args: Any) -> Any:
             limits = np.finfo(dtype)
-            run = _Perturbation(units, together, float(limits.eps), float(limits.tiny), np, interpreter.carry_out)
+            run = _Perturbation(units, same_sign, float(limits.eps), float(limits.tiny), np, interpreter.evaluate)
             with np.errstate(all="ignore"):
-                results = run.run(jaxpr, [run.measured(a) for a in jax.tree.leaves(args)])
+                results = run.run(jaxpr, [run.with_magnitude(a) for a in jax.tree.leaves(args)])
             draws = [np.asarray(value) for value, _ in results]
             return tuple(jax.tree.unflatten(structure, r) for r in ([d[0] for d in draws], draws))
 
         return interpreted
 
     @functools.partial(jax.vmap, in_axes=(0, 0, None, None, None))
-    def draw(units: Any, together: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
-        run = _Perturbation(units, together, eps, tiny, jnp, interpreter.bind)
-        results = run.run(jaxpr, [run.measured(a) for a in leaves])
+    def draw(units: Any, same_sign: Any, eps: Any, tiny: Any, leaves: Any) -> Any:
+        run = _Perturbation(units, same_sign, eps, tiny, jnp, interpreter.bind)
+        results = run.run(jaxpr, [run.with_magnitude(a) for a in leaves])
         return jax.tree.unflatten(structure, [value for value, _ in results])
 
     @jax.jit
-    def both(units: Any, together: Any, eps: Any, tiny: Any, args: Any) -> Any:
-        return f(*args), draw(units, together, eps, tiny, jax.tree.leaves(args))
+    def both(units: Any, same_sign: Any, eps: Any, tiny: Any, args: Any) -> Any:
+        return f(*args), draw(units, same_sign, eps, tiny, jax.tree.leaves(args))
 
-    on_device = jax.device_put((units, together))
+    on_device = jax.device_put((units, same_sign))
 
     def g(dtype: Any, *args: Any) -> Any:
         limits = np.finfo(dtype)
         return both(*on_device, float(limits.eps), float(limits.tiny), args)
 
     return g
-
-
-def bounds(spreads: NDArray[Any], *, scale: float, dtype: Any) -> NDArray[Any]:
-    """Return each entry's bound from the values over the draws, the first of them unperturbed.
-
-    ``scale`` is the largest factor by which a number that was flushed to zero may reach an entry.
-    """
-    limits = np.finfo(dtype)
-    programs = 1 if limits.eps > np.finfo(float).eps else 2
-    floor = DRAWS * limits.tiny * max(scale, 1.0)
-    spread = np.max(np.abs(spreads[1:] - spreads[0]), axis=0)
-    return np.asarray(programs * FACTOR * spread + limits.eps * np.abs(spreads[0]) + floor)
-
-
-def compare(
-    given: Mapping[str, Any], expected: Mapping[str, Any], bound: Mapping[str, NDArray[Any]]
-) -> list[Comparison]:
-    """Return the comparison of each array that is given, at its worst entry."""
-    found = []
-    for name, g in given.items():
-        g, e, b = np.asarray(g, float), np.asarray(expected[name], float), bound[name]
-        if g.size:
-            with np.errstate(over="ignore", invalid="ignore"):  # what is infinitely wrong may be said to be so
-                excess = np.nan_to_num(np.abs(g - e) / b, nan=np.inf)
-            at = tuple(map(int, np.unravel_index(np.argmax(excess), g.shape)))
-            found.append(Comparison(name, at, float(g[at]), float(e[at]), float(b[at])))
-    return found
-
-
-def either(first: list[Comparison], second: list[Comparison]) -> list[Comparison]:
-    """Return the first comparison of each array if it agrees, else the second."""
-    return [a if a.agrees else b for a, b in zip(first, second)]
 
 
 @dataclass
@@ -194,7 +126,7 @@ class _Perturbation:
     #: By how many units in the last place each entry is changed: a row for each draw.
     units: Any
     #: Whether all entries of a result err the same way, in each draw.
-    together: Any
+    same_sign: Any
     eps: Any
     tiny: Any
     #: What computes: ``jax.numpy`` or ``numpy``, and what carries out one operation of JAX's.
@@ -203,11 +135,11 @@ class _Perturbation:
     used: int = 0
 
     def run(self, closed: core.ClosedJaxpr, args: list[Any]) -> list[Any]:
-        pairs = dict(zip(closed.jaxpr.constvars, map(self.measured, closed.consts)))
+        pairs = dict(zip(closed.jaxpr.constvars, map(self.with_magnitude, closed.consts)))
         pairs.update(zip(closed.jaxpr.invars, args))
 
         def read(atom: Any) -> Any:
-            return self.measured(atom.val) if isinstance(atom, core.Literal) else pairs[atom]
+            return self.with_magnitude(atom.val) if isinstance(atom, core.Literal) else pairs[atom]
 
         for eqn in closed.jaxpr.eqns:
             operands = [read(atom) for atom in eqn.invars]
@@ -219,11 +151,11 @@ class _Perturbation:
     def apply(self, eqn: Any, operands: list[Any]) -> list[Any]:
         """Carry out one operation, perturbed unless it is exact."""
         if not operands:  # the same in each draw
-            return [self.measured(r) for r in interpreter.bind(eqn)]
+            return [self.with_magnitude(r) for r in interpreter.bind(eqn)]
         name = eqn.primitive.name
         values, sizes = zip(*operands)
         if name in _EXACT or not jnp.issubdtype(eqn.outvars[0].aval.dtype, jnp.floating):
-            size: Any = functools.reduce(self.larger, sizes, 1.0)
+            size: Any = functools.reduce(self.xp.maximum, sizes, 1.0)
             return [(r, size) for r in self.bind(eqn, *values)]
         size = np.inf
         if name in _SIZE_OF_INTEGERS:
@@ -232,16 +164,16 @@ class _Perturbation:
             size = self.xp.where(size * self.eps <= 1, size, np.inf)
         inexact = self.xp.where(size < np.inf, 0.0, 1.0)
         if name in _SUMS:  # it is the terms that are rounded, and their sums a few at a time
-            summed = (self.jitter(v, inexact) if jnp.issubdtype(v.dtype, float) else v for v in values)
+            summed = (self.perturb(v, inexact) if jnp.issubdtype(v.dtype, float) else v for v in values)
             return [(r, size) for r in self.bind(eqn, *summed)]
         results = self.bind(eqn, *values)
         small = None
         if name in _ADDITIONS:  # a + b is never further off than a or b would be
             a, b = (interpreter.aligned(v, results[0].ndim, self.units.ndim - 1) for v in values)
             small = self.xp.where(self.xp.abs(a) < self.xp.abs(b), a, b)
-        return [(self.jitter(r, inexact, small), size) for r in results]
+        return [(self.perturb(r, inexact, small), size) for r in results]
 
-    def jitter(self, x: Any, inexact: Any, small: Any = None) -> Any:
+    def perturb(self, x: Any, inexact: Any, small: Any = None) -> Any:
         """Return x changed where it is inexact and finite: each entry by ± units of its own, or all to one side.
 
         What may be flushed to zero is changed by as much as itself, and nothing by more than what is ``small``, if
@@ -254,7 +186,7 @@ class _Perturbation:
         if units.size:
             one = (*draws, *(1 for _ in shape))
             to_one_side = self.xp.copysign(units, self.units[..., start].reshape(one))
-            units = self.xp.where(self.together.reshape(one), to_one_side, units)
+            units = self.xp.where(self.same_sign.reshape(one), to_one_side, units)
         size = self.xp.abs(x)
         error = self.xp.maximum(self.eps * size * self.xp.abs(units), self.xp.minimum(size, self.tiny))
         if small is not None:
@@ -262,7 +194,7 @@ class _Perturbation:
             error = self.xp.sign(small) * self.xp.minimum(error, self.xp.maximum(self.xp.abs(small), least))
         return self.xp.where(self.xp.isfinite(x), x + inexact * error * self.xp.sign(units), x)
 
-    def measured(self, x: Any) -> tuple[Any, Any]:
+    def with_magnitude(self, x: Any) -> tuple[Any, Any]:
         """Return x in each draw, and the size of the integers in it."""
         x = self.xp.asarray(x)
         everywhere = self.xp.broadcast_to(x, self.units.shape[:-1] + x.shape)
@@ -270,10 +202,6 @@ class _Perturbation:
             return everywhere, 1.0
         size = self.xp.max(self.xp.abs(x), initial=1).astype(float)
         return everywhere, self.xp.where(self.xp.all(x == self.xp.round(x)), size, np.inf)
-
-    def larger(self, a: Any, b: Any) -> Any:
-        """Return the larger size of two."""
-        return self.xp.maximum(a, b)
 
 
 def _inner(eqn: Any) -> core.ClosedJaxpr | None:

@@ -1,10 +1,12 @@
-"""What a loss may mean by its batch and its penalty: other people's conventions are no mistakes."""
+"""Conventions of losses: mean or sum over the batch, the penalty with or without its ½, biases penalised or not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
+from oracle.reference.rules.arithmetic import multiply
+from oracle.reference.rules.penalties import l2
+from oracle.reference.tree import tree_leaves
 
 __all__ = ["HANDGRAD", "Conventions"]
 
@@ -13,14 +15,16 @@ __all__ = ["HANDGRAD", "Conventions"]
 class Conventions:
     """The conventions of a loss; without arguments, handgrad's own: mean cross-entropy + ½ reg Σ W².
 
+    Weights are the parameters of two or more dimensions; all others count as biases.
+
     Parameters
     ----------
     mean : bool
-        Whether the cross-entropy is the mean over the batch; if not, it is the sum.
+        True if the cross-entropy is the mean over the batch, False if it is the sum.
     half : bool
-        Whether the penalty is ½ reg Σ W²; if not, it is reg Σ W².
+        True if the penalty is ½ reg Σ W², False if it is reg Σ W².
     biases : bool
-        Whether the biases are penalised as well.
+        True if the biases are penalised as well.
 
     Examples
     --------
@@ -37,28 +41,23 @@ class Conventions:
     half: bool = True
     biases: bool = False
 
-    def strength(self, name: str, reg: Any) -> Any:
-        """Return c where the gradient of the penalty with respect to the parameter ``name`` is c times it."""
-        return (reg if self.half else 2 * reg) * (self.biases or name.startswith("W"))
+    def strength(self, ndim: int, reg: Any) -> Any:
+        """Return the factor of a parameter of so many dimensions in the gradient of the penalty."""
+        return (reg if self.half else 2 * reg) * (self.biases or ndim > 1)
 
-    def of(self, loss: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a twin's ``loss(params, X, y, reg, *, where)`` as it is under these conventions.
+    def loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a reference's loss under these conventions."""
 
-        JAX may trace them as it does the parameters: one program, once compiled, serves all.
-        """
+        def under_these(params: Any, X: Any, y: Any, reg: Any, **options: Any) -> Any:
+            J = loss(params, X, y, 0.0, **options)
+            if not self.mean:
+                J = multiply(J, float(len(y)))  # type: ignore[arg-type]
+            for a in tree_leaves(params).values():
+                if self.biases or a.ndim > 1:
+                    J = J + l2(a, reg=self.strength(a.ndim, reg))
+            return J
 
-        def under_these(params: Any, X: Any, y: Any, reg: Any, *, where: Any) -> Any:
-            data = loss(params, X, y, 0.0, where=where)
-            strength = jnp.where(self.half, reg, 2 * reg)
-            squares = sum(
-                # the bias of a padded class is −∞, and is nobody's parameter
-                jnp.where(self.biases | name.startswith("W"), strength, 0.0)
-                * jnp.sum(jnp.where(jnp.isfinite(a), a, 0) ** 2)
-                for name, a in params.items()
-            )
-            return jnp.where(self.mean, data, data * jnp.sum(where)) + 0.5 * squares
-
-        return under_these
+        return loss if self == HANDGRAD else under_these
 
 
 #: Mean cross-entropy + ½ reg Σ W².

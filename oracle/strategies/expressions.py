@@ -5,18 +5,23 @@ shared, broadcast and reduced as it comes. While an expression is drawn its valu
 meets its domain and nothing overflows; a failing one shrinks to few steps on small arrays of small integers.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
+import jax
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import handgrad
-from oracle.strategies.problems import SEEDS
+from oracle import reference
+from oracle.reference.recording import Recording, Step
+from oracle.strategies.arrays import DTYPES, SEEDS, literal
+from oracle.strategies.problem import Problem, Program
 
-__all__ = ["EXPRESSIONS", "SECOND_DERIVATIVES", "ExpressionProblem", "Step", "evaluate", "expression_problems"]
+__all__ = ["EXPRESSIONS", "SECOND_DERIVATIVES", "ExpressionProblem", "expression_problems", "run_steps"]
 
 #: The names under which they are verified.
 EXPRESSIONS, SECOND_DERIVATIVES = "expressions", "second derivatives"
@@ -38,16 +43,7 @@ _SCALES = st.sampled_from(("integers", "ordinary"))
 
 
 @dataclass(frozen=True)
-class Step:
-    """One operation: a rule, the numbers of the nodes that go in, and what it is not differentiated by."""
-
-    rule: str
-    operands: tuple[int, ...]
-    kwargs: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ExpressionProblem:
+class ExpressionProblem(Problem):
     """Leaves, and steps of which the last gives the scalar that is differentiated by them."""
 
     leaves: tuple[NDArray[Any], ...]
@@ -56,13 +52,12 @@ class ExpressionProblem:
     direction: tuple[NDArray[Any], ...] | None = None
 
     @property
-    def name(self) -> str:
-        """Under which name it is verified."""
+    def name(self) -> str:  # type: ignore[override]
+        """The name under which it is verified."""
         return EXPRESSIONS if self.direction is None else SECOND_DERIVATIVES
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype that everything is computed in."""
         return self.leaves[0].dtype
 
     @property
@@ -70,8 +65,74 @@ class ExpressionProblem:
         """The names of the leaves."""
         return [f"x{i}" for i in range(len(self.leaves))]
 
+    def arguments(self) -> dict[str, NDArray[Any]]:
+        return dict(zip(self.argument_names, self.leaves))
 
-def evaluate(steps: Sequence[Step], leaves: Sequence[Any], call: Callable[..., Any]) -> Any:
+    def like(self) -> dict[str, NDArray[Any]]:
+        return {"value": np.zeros((), self.dtype), **{f"d{name}": a for name, a in self.arguments().items()}}
+
+    def map_arrays(self, f: Callable[[NDArray[Any]], NDArray[Any]]) -> Self:
+        return replace(self, leaves=tuple(map(f, self.leaves)))
+
+    def answers(self) -> Mapping[str, Any]:
+        def call(rule: str, *args: Any, **kwargs: Any) -> Any:
+            return handgrad.graph.apply(handgrad.RULES[rule], *args, **kwargs)
+
+        def along(leaves: Any) -> Any:
+            _, grads = handgrad.graph.value_and_grad(f)(leaves)
+            return sum(np.sum(d * v) for d, v in zip(grads, self.direction or ()))
+
+        f = functools.partial(run_steps, self.steps, call=call)
+        value, grads = handgrad.graph.value_and_grad(f if self.direction is None else along)(self.leaves)
+        return self._named(value, grads)
+
+    def program(self) -> Program:
+        def call(rule: str, *args: Any, **kwargs: Any) -> Any:
+            return reference.RULES[rule](*args, **kwargs)
+
+        def along(leaves: Any) -> Any:
+            products = jax.tree.map(lambda d, v: (d * v.astype(float)).sum(), jax.grad(f)(leaves), self.direction)
+            return sum(products)
+
+        def value_and_grad(leaves: Any) -> dict[str, Any]:
+            return self._named(*jax.value_and_grad(f if self.direction is None else along)(leaves))
+
+        f = functools.partial(run_steps, self.steps, call=call)
+        return Program(value_and_grad, (self.leaves,))
+
+    def _named(self, value: Any, grads: Sequence[Any]) -> dict[str, Any]:
+        return {"value": value, **{f"d{name}": d for name, d in zip(self.argument_names, grads)}}
+
+    def recording(self) -> Recording | None:
+        return Recording({f"d{name}": a for name, a in self.arguments().items()}, self.steps, direction=self.direction)
+
+    def source(self) -> str:
+        """Return the expression as a function of its leaves, a line for each step."""
+        leaves = self.argument_names
+        nodes = [*leaves, *(f"v{k}" for k in range(len(self.steps)))]
+        lines = ["import numpy as np", "from handgrad import graph, rules", "", "", f"def f({', '.join(leaves)}):"]
+        for k, step in enumerate(self.steps):
+            given = [f"rules.{step.rule}", *(nodes[i] for i in step.operands)]
+            given += [f"{key}={literal(value)}" for key, value in step.kwargs.items()]
+            lines.append(f"    v{k} = graph.apply({', '.join(given)})")
+        lines += [f"    return {nodes[-1]}", "", ""]
+        every = tuple(range(len(leaves)))
+        differentiated = "f"
+        if self.direction is not None:
+            products = " + ".join(f"np.sum(d[{i}] * {literal(v)})" for i, v in enumerate(self.direction))
+            lines += [
+                f"def along({', '.join(leaves)}):",
+                f"    _, d = graph.value_and_grad(f, argnums={every})({', '.join(leaves)})",
+            ]
+            lines += [f"    return {products}", "", ""]
+            differentiated = "along"
+        lines += [f"{name} = {literal(a)}" for name, a in zip(leaves, self.leaves)]
+        found = ", ".join(f"d{name}" for name in leaves)
+        call = f"graph.value_and_grad({differentiated}, argnums={every})({', '.join(leaves)})"
+        return "\n".join([*lines, f"value, ({found},) = {call}"])
+
+
+def run_steps(steps: Sequence[Step], leaves: Sequence[Any], call: Callable[..., Any]) -> Any:
     """Return the last node; ``call`` is given a rule's name, its arguments and its keywords."""
     nodes = list(leaves)
     for step in steps:
@@ -82,7 +143,7 @@ def evaluate(steps: Sequence[Step], leaves: Sequence[Any], call: Callable[..., A
 @st.composite
 def expression_problems(draw: st.DrawFn, dtype: Any = None, *, second: bool = False) -> ExpressionProblem:
     """Draw an expression, float32 or float64 unless a dtype is given; a smooth one for second derivatives."""
-    dtype = draw(st.sampled_from((np.float64, np.float32))) if dtype is None else dtype
+    dtype = draw(DTYPES) if dtype is None else dtype
     sizes = draw(_SIZES)
     scale = draw(_SCALES)
     rng = np.random.default_rng(draw(SEEDS))

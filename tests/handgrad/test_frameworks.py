@@ -22,7 +22,7 @@ from handgrad import (
 )
 from handgrad.rules import concatenate, getitem, leaky_relu
 from handgrad.rules import sum as sum_rule
-from oracle.strategies.problems import rule_problems
+from oracle.strategies.rules import rule_problems
 
 jax.config.update("jax_enable_x64", True)
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from oracle.checks.verification import examine
-from oracle.strategies.problems import network_problems, rule_problems
+from oracle.checks.evaluation import evaluate
+from oracle.strategies.networks import network_problems
+from oracle.strategies.rules import rule_problems
 
 from .correct import CORRECT
 from .reported import MADE
@@ -58,7 +59,7 @@ def complaints_of(problems, answers, named, seed):
     @settings(max_examples=PROBLEMS, database=None, phases=[Phase.generate])
     @given(problems)
     def run(problem):
-        complaints.update(map(what, examine(problem, answers).complaints))
+        complaints.update(map(what, evaluate(problem, answers).failures))
         if all(found(pattern, complaints) for pattern in named):
             raise Enough
 
@@ -93,7 +94,7 @@ def test_mistake_in_a_rule_is_caught_by_name(name):
 @thorough
 @given(problem=two_layer_problems)
 def test_right_form_is_left_alone(name, problem):
-    assert not examine(problem, answers_by(CORRECT[name])).complaints
+    assert not evaluate(problem, answers_by(CORRECT[name])).failures
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -102,4 +103,4 @@ def test_right_form_is_left_alone(name, problem):
 def test_right_form_of_a_rule_is_left_alone(name, data):
     problem = data.draw(rule_problems(RIGHT[name].rule))
 
-    assert not examine(problem, answers_of(RIGHT[name])).complaints
+    assert not evaluate(problem, answers_of(RIGHT[name])).failures

@@ -81,7 +81,7 @@ def test_shape_and_missing_gradients_are_named(printed):
 def test_an_unknown_network_is_said_to_be_so(tmp_path):
     lines = pytest.LineMatcher(run(tmp_path, UNKNOWN).splitlines())
 
-    lines.fnmatch_lines(["*network expected one of softmax_classifier, two_layer, *given 'two_layers'*"])
+    lines.fnmatch_lines(["*network must be one of *two_layer*, got 'two_layers'*"])
 
 
 def test_a_session_that_asks_for_nothing_imports_nothing(tmp_path):

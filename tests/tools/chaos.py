@@ -21,7 +21,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from rich.progress import Progress
 
 from oracle.campaigns.database import FOLDER
-from oracle.checks.verification import key_of
+from oracle.checks.search import key_of
 
 #: A rule with a mistake, in every process that is begun with it on its path.
 PLANTED = """

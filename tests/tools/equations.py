@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import oracle.reference  # noqa: F401 (sets JAX to float64)
-from oracle.rounding.monte_carlo import perturbed
+from oracle.rounding.monte_carlo import with_perturbed_rounding
 
 DERIVATIONS = Path(__file__).parents[2] / "docs" / "derivations"
 TOLERANCE = np.sqrt(np.finfo(float).eps)
@@ -156,7 +156,9 @@ def numbers(section, size, rng):
     known = run(np, {})
     zeros = {name: np.zeros(np.shape(a)) for name, a in known.items() if getattr(a, "dtype", np.dtype(int)).kind == "f"}
     gradient = jax.grad(lambda added: run(jnp, added)["J"])
-    return Numbers(known, perturbed(gradient, zeros, compiled=False)(np.float64, zeros)[0] if steps else {})
+    return Numbers(
+        known, with_perturbed_rounding(gradient, zeros, compiled=False)(np.float64, zeros)[0] if steps else {}
+    )
 
 
 def check(lines, of):

@@ -36,7 +36,7 @@ from oracle.campaigns.campaign import Campaign, Plan
 from oracle.campaigns.campaign import _read as read_campaign
 from oracle.campaigns.database import Findings
 from oracle.campaigns.table import Row, report
-from oracle.rounding.monte_carlo import Comparison
+from oracle.rounding.bounds import Comparison
 
 SECONDS = 10  # CPU time that a reader may take for one file
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from oracle.diagnosis.perceptrons.mistakes import Forward
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["triggers"]
 

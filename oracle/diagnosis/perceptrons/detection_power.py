@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oracle.diagnosis.perceptrons.mistakes import BIASES, HIDDEN, PENALTIES, RIGHT, SCORES, WEIGHTS, Form, Forward
 from oracle.diagnosis.perceptrons.probes import probes
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["Power", "power"]
 
@@ -47,7 +47,7 @@ def power(checked: Sequence[tuple[NetworkProblem, Mapping[str, Array], Mapping[s
     with np.errstate(all="ignore"):
         forwards = [(Forward(p), bound) for p, _, bound in checked]
         first = checked[0][0]
-        samples = [Forward(p) for p in probes(first.name, first.kwargs, first.conventions, seed=0)]
+        samples = [Forward(p) for p in probes(first, seed=0)]
         for cause, algebra, plant in _mistakes(samples[0].depth):
             caught = any(_shows(plant(q), bound) for q, bound in forwards)
             if caught or any(np.any(np.abs(d) > ROUNDING) for q in samples for d in plant(q).values()):

@@ -32,7 +32,7 @@ from oracle.diagnosis.perceptrons.mistakes import (
     penalties_of_others,
 )
 from oracle.diagnosis.perceptrons.probes import without_penalty
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["Explanation", "Probe", "explain", "probe"]
 

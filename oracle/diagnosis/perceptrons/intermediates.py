@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from oracle.diagnosis.perceptrons.explain import TOLERANCE
 from oracle.diagnosis.perceptrons.mistakes import RIGHT, Forward
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["first_wrong_stage"]
 

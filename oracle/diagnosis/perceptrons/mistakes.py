@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import handgrad
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = [
     "BIASES",
@@ -70,7 +70,7 @@ class Forward:
 
     def penalty(self, name: str) -> Array:
         """Return the gradient of the penalty with respect to a parameter."""
-        return np.asarray(self.conventions.strength(name, self.reg) * self.params[name])
+        return np.asarray(self.conventions.strength(self.params[name].ndim, self.reg) * self.params[name])
 
     def losses(self) -> Array:
         """Return the cross-entropy of each example."""

@@ -1,14 +1,12 @@
 """Problems on which a cause shows: of distinct and of equal sizes, where no two formulas agree by chance."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from oracle.strategies.conventions import Conventions
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["probes", "simple"]
 
@@ -33,10 +31,10 @@ _KINDS = (
 )
 
 
-def probes(name: str, kwargs: Mapping[str, Any], conventions: Conventions, *, seed: int) -> Iterator[NetworkProblem]:
-    """Yield float64 problems for a network: ordinary numbers, a positive reg, and one special thing each."""
+def probes(problem: NetworkProblem, *, seed: int) -> Iterator[NetworkProblem]:
+    """Yield float64 problems for the same network: ordinary numbers, a positive reg, and one special thing each."""
     rng = np.random.default_rng(seed)
-    depth = {"softmax_classifier": 1, "two_layer": 2, "three_layer": 3}.get(name, len(kwargs.get("activation", ())) + 1)
+    depth = len(problem.params) // 2
     for n, kind in enumerate(_KINDS):
         sizes = rng.permutation(np.arange(2, 9))[: depth + 2] if depth < 6 else rng.integers(2, 9, depth + 2)
         N, *widths = map(int, sizes)  # N, D, H1, …, C
@@ -69,7 +67,7 @@ def probes(name: str, kwargs: Mapping[str, Any], conventions: Conventions, *, se
         elif kind == "balanced":
             y = rng.permutation(np.resize(np.arange(widths[-1]), N))
         reg = _REGS[n % len(_REGS)]
-        yield NetworkProblem(name, params, X, y, reg, dict(kwargs), frozenset([kind]), False, conventions)
+        yield replace(problem, params=params, X=X, y=y, reg=reg, features=frozenset([kind]), input_grad=False)
 
 
 def simple(problem: NetworkProblem) -> Iterator[NetworkProblem]:
@@ -89,6 +87,15 @@ def simple(problem: NetworkProblem) -> Iterator[NetworkProblem]:
         for dtype, X_dtype, reg in ((float, float, 0.0), (problem.dtype, problem.X.dtype, 2.0 if problem.reg else 0.0)):
             params = {name: a.astype(dtype) for name, a in entries.items()}
             yield replace(problem, params=params, X=X.astype(X_dtype), y=y, reg=reg)
+
+
+def leading_label(problem: NetworkProblem, *, by: float) -> tuple[NetworkProblem, str]:
+    """Return a problem of one example whose label's score leads by so much, and the name of the scores' bias."""
+    sample = next(probes(problem, seed=0))
+    last = list(sample.params)[-1]
+    params = {name: 0.01 * a for name, a in sample.params.items()}
+    params[last] = by * np.eye(len(params[last]))[sample.y[0]]
+    return replace(sample, params=params, X=sample.X[:1], y=sample.y[:1], reg=0.0), last
 
 
 def without_penalty(problem: NetworkProblem) -> NetworkProblem:

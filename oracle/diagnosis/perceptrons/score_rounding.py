@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.diagnosis.perceptrons.mistakes import Forward
-from oracle.strategies.problems import NetworkProblem
+from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["spread_of_scores"]
 

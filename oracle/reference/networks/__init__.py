@@ -1,15 +1,12 @@
-"""A twin for each network, found by the network's name."""
+"""The reference of each network, found by the network's name: every module in this folder is scanned."""
 
+import importlib
+import pkgutil
 from types import ModuleType
-
-from oracle.reference.networks import mlp, softmax_classifier, three_layer, two_layer
 
 __all__ = ["NETWORKS"]
 
-#: Every twin by the name of its network.
+#: Every reference by the name of its network.
 NETWORKS: dict[str, ModuleType] = {
-    "softmax_classifier": softmax_classifier,
-    "two_layer": two_layer,
-    "three_layer": three_layer,
-    "mlp": mlp,
+    module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
 }

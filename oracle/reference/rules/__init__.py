@@ -1,15 +1,18 @@
-"""A twin for each rule, found by the rule's name."""
+"""The reference of each rule, found by the rule's name: every family in this folder is scanned."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-from oracle.reference.rules import activations, affine, arithmetic, losses, matmul, penalties, reductions, shaping
-
 __all__ = ["RULES"]
 
-#: Every twin by the name of its rule.
+_FAMILIES = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+
+#: Every reference by the name of its rule.
 RULES: dict[str, Callable[..., Any]] = {
     name: getattr(family, name)
-    for family in (affine, activations, losses, penalties, arithmetic, matmul, reductions, shaping)
+    for family in _FAMILIES
     for name in family.__all__
+    if hasattr(getattr(family, name), "exact")
 }

@@ -18,9 +18,11 @@ from handgrad.arrays import namespace
 from handgrad.rules import sum as sum_rule
 from handgrad.rules import where
 from handgrad.training.optimizers import adagrad, adam, adamw, apply_updates, exponential_decay, rmsprop, sgd
-from oracle.checks.verification import answers, examine
-from oracle.strategies.expressions import Step, expression_problems
-from oracle.strategies.problems import network_problems, rule_problems
+from oracle.checks.evaluation import evaluate
+from oracle.reference.recording import Step
+from oracle.strategies.expressions import expression_problems
+from oracle.strategies.networks import network_problems
+from oracle.strategies.rules import rule_problems
 
 jax.config.update("jax_enable_x64", True)
 
@@ -135,11 +137,11 @@ def put_problem(kind, problem):
 
 
 def answer_of(kind):
-    """Return what examine() takes: handgrad's answers, computed on a kind of array and brought back."""
+    """Return what evaluate() takes: handgrad's answers, computed on a kind of array and brought back."""
 
     def answer(problem):
         moved = put_problem(kind, problem)
-        found = answers_under_jit(moved) if kind.jit else answers(moved)
+        found = answers_under_jit(moved) if kind.jit else moved.answers()
         expected = kind.place(kind.put(np.ones(1)))
         assert {name: kind.place(a) for name, a in found.items()} == dict.fromkeys(found, expected)
         return {name: kind.back(a) for name, a in found.items()}
@@ -161,7 +163,7 @@ def answers_under_jit(problem):
     @jax.jit
     def run(traced):
         given = jax.tree.unflatten(structure, [traced.get(i, a) for i, a in enumerate(leaves)])
-        return answers(type(problem)(**given))
+        return type(problem)(**given).answers()
 
     return run(traced)
 
@@ -173,9 +175,9 @@ def check(kind, problems):
     @settings(max_examples=max(1, settings().max_examples // kind.of), phases=set(Phase) - {Phase.shrink})
     @given(problems)
     def run(problem):
-        examination = examine(problem, answer_of(kind))
+        evaluation = evaluate(problem, answer_of(kind))
 
-        assert not examination.complaints
+        assert not evaluation.failures
 
     run()
 

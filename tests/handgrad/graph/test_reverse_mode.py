@@ -19,7 +19,7 @@ from handgrad import ACTIVATIONS, NETWORKS, init_params, rules
 from handgrad.graph import Variable, apply, gradients, network_loss, value_and_grad
 from handgrad.graph.reverse_mode import sweep, topological_order
 from oracle.gradients import autodiff
-from oracle.strategies.problems import network_problems
+from oracle.strategies.networks import network_problems
 
 rng = np.random.default_rng(0)
 A, B = 1 + rng.random((3, 4)), 1 + rng.random((4, 2))
@@ -143,10 +143,10 @@ def test_by_hand_by_graph_and_by_jax_agree(problem):
         problem.params, X, problem.y, problem.reg, input_grad=True, **problem.kwargs
     )
 
-    testimony = autodiff.testify(problem)
+    by_jax = autodiff.answers(problem)
     for name, d in {"loss": J, **grads, "X": dX}.items():
-        bound = testimony.bound[name]
-        assert np.all(np.abs(d - testimony.expected[name]) <= bound), name
+        bound = by_jax.bound[name]
+        assert np.all(np.abs(d - by_jax.expected[name]) <= bound), name
         assert d.dtype == problem.dtype
         if name != "loss":
             assert np.all(np.abs(d - by_hand[name]) <= 2 * bound), name

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from handgrad import NETWORKS, NonFiniteError, init_params, mlp
 from oracle import reference
-from oracle.checks.verification import answers, examine
+from oracle.checks.evaluation import evaluate
 from oracle.gradients import autodiff, exact
-from oracle.rounding.monte_carlo import DRAWS, FACTOR
-from oracle.strategies.problems import network_problems
+from oracle.rounding.bounds import FACTOR
+from oracle.rounding.monte_carlo import DRAWS
+from oracle.strategies.networks import network_problems
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
 EPS = np.finfo(float).eps
@@ -37,7 +38,7 @@ def small_problem(name, dtype=np.float64):
 
 
 def bounds(problem):
-    return autodiff.testify(problem).bound
+    return autodiff.answers(problem).bound
 
 
 def last_bias(problem):
@@ -55,9 +56,9 @@ def test_has_a_twin(name):
 def test_loss_and_gradients_equal_jax(name, dtype, data):
     problem = data.draw(network_problems(name, dtype))
 
-    examination = examine(problem)
+    evaluation = evaluate(problem)
 
-    assert not examination.complaints
+    assert not evaluation.failures
 
 
 @each_network
@@ -66,9 +67,9 @@ def test_loss_and_gradients_equal_jax(name, dtype, data):
 def test_loss_and_gradients_equal_exact_arithmetic(name, data):
     problem = data.draw(problems(name))
 
-    truth, bound = exact.testify(problem), bounds(problem)
+    truth, bound = exact.answers(problem), bounds(problem)
 
-    for result, answer in answers(problem).items():
+    for result, answer in problem.answers().items():
         assert np.all(exact.error(answer, truth[result]) <= bound[result]), result
 
 

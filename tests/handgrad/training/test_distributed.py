@@ -24,8 +24,8 @@ from handgrad.networks import NETWORKS
 from handgrad.training import distributed, fit
 from handgrad.training.distributed import connect
 from oracle.gradients import autodiff
-from oracle.rounding.monte_carlo import compare
-from oracle.strategies.problems import network_problems
+from oracle.rounding.bounds import compare
+from oracle.strategies.networks import network_problems
 
 N, D, H, C = 22, 4, 6, 3
 
@@ -112,7 +112,7 @@ def test_chunks_of_any_size_give_the_gradient_of_one_machine(name, data):
     assert J.dtype == expected.dtype
     # in float32 the bound is for one program beside JAX's, which is in float64: here are two
     programs = 2 if case.dtype == np.float32 else 1
-    bound = {key: programs * b for key, b in autodiff.testify(case).bound.items()}
+    bound = {key: programs * b for key, b in autodiff.answers(case).bound.items()}
     for comparison in compare({"loss": J, **grads}, {"loss": expected, **whole}, bound):
         assert comparison.agrees, str(comparison)
 

@@ -16,7 +16,7 @@ from oracle.campaigns import processes
 from oracle.campaigns.campaign import Campaign, Plan, check
 from oracle.campaigns.database import FOLDER, Findings
 from oracle.campaigns.table import Row
-from oracle.checks.verification import key_of
+from oracle.checks.search import key_of
 from tests.tools.chaos import Server, begin, ended, planted, table, workers_of
 
 needs_redis = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
@@ -47,7 +47,7 @@ def run(plan, folder, *, file=None, until=None):
 
 
 def without_seconds(campaign):
-    return [(row.problems, row.overruled, row.worst, row.failure) for row in campaign.rows]
+    return [(row.problems, row.jax_inaccurate, row.worst, row.failure) for row in campaign.rows]
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import oracle
 from handgrad import gelu, two_layer
 from oracle import reference
 from oracle.candidates.adapters import as_rule
-from oracle.checks.evaluation import Looker
-from oracle.strategies.problems import RuleProblem
+from oracle.checks.evaluation import Evaluator
+from oracle.strategies.rules import RuleProblem
 
 right = two_layer.loss_and_grad
 Gradients = namedtuple("Gradients", "b1 b2 W1 W2")
@@ -84,7 +84,7 @@ def test_an_adapted_mistake_is_named():
 
 
 def test_what_is_no_function_is_refused():
-    with pytest.raises(TypeError, match="adapt expected a function, given int"):
+    with pytest.raises(TypeError, match="f must be callable, got int"):
         oracle.adapt(3)
 
 
@@ -129,13 +129,7 @@ def test_a_function_that_jax_computes_less_exactly_than_numpy_is_no_mistake_of_t
     assert not np.allclose(jnp.log1p(x), np.log1p(x), rtol=1e-14, atol=0)
 
     def wrong_in(slope):
-        ask = as_rule(rule(slope))
-
-        def answer(problem):
-            value, backward = ask(*problem.args)
-            return value, backward(problem.cotangent)
-
-        return [c.name for c in Looker(answer, time_limit=60)(problem).wrong]
+        return [c.name for c in Evaluator(as_rule(rule(slope)), time_limit=60)(problem).wrong]
 
     assert wrong_in(lambda x: 1 / (1 + x)) == []
     assert wrong_in(lambda x: 1 / x) == ["dx"]  # the value is what JAX gives, though exact arithmetic was asked, too

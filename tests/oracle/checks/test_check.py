@@ -317,15 +317,15 @@ def test_raise_if_wrong_and_assert_gradients_raise_the_verdict():
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((right, "two_layers"), {}, ValueError, "truth expected one of softmax_classifier, .*, given 'two_layers'"),
-        ((right, 3), {}, TypeError, "truth expected the name of a network or a function, given int"),
-        ((3, "two_layer"), {}, TypeError, "the candidate expected a function, given int"),
-        ((right, "mlp"), {}, ValueError, "'mlp' needs activation="),
-        ((right, "two_layer"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
-        ((right, "two_layer"), {"dtypes": [np.int64]}, ValueError, "dtypes expected float32, float64 or both"),
-        ((right, "relu"), {"conventions": oracle.Conventions()}, ValueError, "belong to a network: 'relu' is a rule"),
-        ((right, "relu"), {"examples": 0}, ValueError, "examples expected 1 or more, given 0"),
-        ((right, own_loss), {"conventions": oracle.Conventions()}, ValueError, "a loss of your own has its own"),
+        ((right, "two_layers"), {}, ValueError, "truth must be one of .*two_layer, .*, got 'two_layers'"),
+        ((right, 3), {}, TypeError, "truth must be the name of a network or a function, got int"),
+        ((3, "two_layer"), {}, TypeError, "candidate must be callable, got int"),
+        ((right, "mlp"), {}, ValueError, "activation must name each hidden layer of an mlp"),
+        ((right, "two_layer"), {"examples": 0}, ValueError, "examples must be 1 or more, got 0"),
+        ((right, "two_layer"), {"dtypes": [np.int64]}, ValueError, "dtypes must be float32, float64 or both, got"),
+        ((right, "relu"), {"conventions": oracle.Conventions()}, ValueError, "must be left out for a rule, got 'relu'"),
+        ((right, "relu"), {"examples": 0}, ValueError, "examples must be 1 or more, got 0"),
+        ((right, own_loss), {"conventions": oracle.Conventions()}, ValueError, "must be left out for a loss of your own"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, options, error, message):
@@ -334,9 +334,9 @@ def test_what_makes_no_sense_is_refused(arguments, options, error, message):
 
 
 def test_a_rule_needs_a_name_or_examples():
-    with pytest.raises(ValueError, match=r"truth expected one of affine, .*, given 'rely'"):
+    with pytest.raises(ValueError, match=r"truth must be one of .*affine, .*, got 'rely'"):
         oracle.check_rule(right, "rely")
-    with pytest.raises(ValueError, match="needs examples of its arguments"):
+    with pytest.raises(ValueError, match="arguments must have examples for a function of your own"):
         oracle.check_rule(right, jnp.tanh)
-    with pytest.raises(ValueError, match="network expected one of"):
+    with pytest.raises(ValueError, match="network must be one of"):
         oracle.problems("two_layers")

@@ -82,7 +82,7 @@ def test_a_function_may_be_in_a_class_or_a_module(homework, capsys):
     [
         ("{}:nothing", "two_layer", "has no nothing"),
         ("{}:right", "two_layers", "truth expected one of softmax_classifier,"),
-        ("{}:number", "two_layer", "the candidate expected a function, given int"),
+        ("{}:number", "two_layer", "candidate must be callable, got int"),
         ("{}:right", "mlp", "needs activation="),
         ("{}", "two_layer", "expected MODULE:FUNCTION"),
         ("no_such_module:f", "two_layer", "No module named 'no_such_module'"),

@@ -1,12 +1,12 @@
-"""JAX's testimony is what JAX itself computes, also where NumPy carried out its operations in the first place."""
+"""JAX's by_jax is what JAX itself computes, also where NumPy carried out its operations in the first place."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oracle.checks.verification import answers
 from oracle.gradients import autodiff, exact
-from oracle.strategies.problems import NetworkProblem, RuleProblem
+from oracle.strategies.networks import NetworkProblem
+from oracle.strategies.rules import RuleProblem
 
 
 def forbidden():
@@ -25,33 +25,33 @@ def forbidden():
 def test_an_array_is_right_if_it_is_what_jaxs_operations_give(value, dx, agree):
     bound = {"value": np.array(2e-15), "dx": np.array(2e-15)}
     by_jax = {"value": np.array(1 + 1e-13), "dx": np.array(2.0)}
-    testimony = autodiff.Testimony({"value": np.array(1.0), "dx": np.array(2.0)}, bound, lambda: by_jax)
+    by_jax = autodiff.Reference({"value": np.array(1.0), "dx": np.array(2.0)}, bound, lambda: by_jax)
 
-    assert [c.agrees for c in testimony.compare({"value": value, "dx": dx})] == agree
+    assert [c.agrees for c in by_jax.compare({"value": value, "dx": dx})] == agree
 
 
 @pytest.mark.parametrize("value", [1.0, 1.1, np.nan])
 def test_what_agrees_or_is_far_off_is_not_brought_before_jax(value):
-    testimony = autodiff.Testimony({"value": np.array(1.0)}, {"value": np.array(2e-15)}, forbidden)
+    by_jax = autodiff.Reference({"value": np.array(1.0)}, {"value": np.array(2e-15)}, forbidden)
 
-    assert testimony.compare({"value": value})[0].agrees == (value == 1.0)
+    assert by_jax.compare({"value": value})[0].agrees == (value == 1.0)
 
 
 def test_jaxs_own_operations_are_those_of_the_rule():
     x = np.linspace(-0.41, -0.3, 12).reshape(3, 4)
 
-    said = autodiff.testify(RuleProblem("log1p", (x,), {}, np.ones_like(x))).by_jax()
+    said = autodiff.answers(RuleProblem("log1p", (x,), {}, np.ones_like(x))).by_jax()
 
     assert np.array_equal(said["value"], jnp.log1p(x))
     np.testing.assert_allclose(said["dx"], 1 / (1 + x), rtol=1e-15)
-    assert autodiff.testify(RuleProblem("relu", (x,), {}, np.ones_like(x))).by_jax is None  # these are compiled
+    assert autodiff.answers(RuleProblem("relu", (x,), {}, np.ones_like(x))).by_jax is None  # these are compiled
 
 
 def test_the_bound_covers_what_is_lost_beside_a_large_bias():
     params = {"W1": np.array([[3e-13, 0.0]]), "b1": np.array([1e4, 1e4])}  # both scores are 10⁴ in float64
     problem = NetworkProblem("softmax_classifier", params, np.ones((1, 1)), np.array([1]), reg=0.0)
 
-    found, truth, bound = answers(problem), exact.testify(problem), autodiff.testify(problem).bound
+    found, truth, bound = problem.answers(), exact.answers(problem), autodiff.answers(problem).bound
 
     assert found["b1"].tolist() == [0.5, -0.5]
     assert exact.error(found["b1"], truth["b1"]).max() > 100 * np.finfo(float).eps

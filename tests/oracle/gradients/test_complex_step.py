@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.gradients import autodiff, complex_step
-from oracle.rounding.monte_carlo import compare
-from oracle.strategies.problems import network_problems
+from oracle.rounding.bounds import compare
+from oracle.strategies.networks import network_problems
 
 
 @pytest.mark.parametrize("name", ["softmax_classifier", "two_layer", "three_layer"])
@@ -19,10 +19,10 @@ from oracle.strategies.problems import network_problems
 def test_equals_jax_on_networks_of_rectified_units(name, data):
     problem = data.draw(network_problems(name, np.float64))
 
-    found = complex_step.testify(problem)
-    testimony = autodiff.testify(problem)
+    found = complex_step.answers(problem)
+    by_jax = autodiff.answers(problem)
 
-    assert all(c.agrees for c in compare(found, testimony.expected, testimony.bound))
+    assert all(c.agrees for c in compare(found, by_jax.expected, by_jax.bound))
 
 
 def test_gradient_is_exact_to_rounding():
@@ -45,7 +45,7 @@ def test_says_nothing_of_what_it_has_no_forward_for():
     @settings(max_examples=1, database=None)
     @given(problem=smooth)
     def silent(problem):
-        assert complex_step.testify(problem) is None
+        assert complex_step.answers(problem) is None
 
     silent()
 

@@ -7,17 +7,17 @@ import numpy as np
 from hypothesis import given
 
 from oracle.gradients import autodiff, loops
-from oracle.rounding.monte_carlo import compare
-from oracle.strategies.problems import network_problems
+from oracle.rounding.bounds import compare
+from oracle.strategies.networks import network_problems
 
 
 @given(problem=network_problems("two_layer", np.float64))
 def test_neuron_by_neuron_equals_jax(problem):
     loss, grads = loops.loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
 
-    testimony = autodiff.testify(problem)
+    by_jax = autodiff.answers(problem)
 
-    assert all(c.agrees for c in compare({"loss": loss, **grads}, testimony.expected, testimony.bound))
+    assert all(c.agrees for c in compare({"loss": loss, **grads}, by_jax.expected, by_jax.bound))
 
 
 def test_there_is_no_matrix_in_it():

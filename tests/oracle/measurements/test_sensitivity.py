@@ -7,11 +7,11 @@ import pytest
 
 from oracle.gradients import autodiff
 from oracle.measurements import sensitivity
-from oracle.measurements.sensitivity import ERRORS, SIZES, Power, drawn_problems, sized_problems
+from oracle.measurements.sensitivity import ERRORS, SIZES, SensitivityCurve, drawn_problems, sized_problems
 
 
 def power(problems):
-    found, rng = Power(), np.random.default_rng(0)
+    found, rng = SensitivityCurve(), np.random.default_rng(0)
     for problem in problems:
         found.plant(problem, rng)
     return found
@@ -35,8 +35,8 @@ def test_a_bound_too_wide_is_noticed(monkeypatch):
     right = autodiff.testify
 
     def generous(problem):
-        testimony = right(problem)
-        return dataclasses.replace(testimony, bound={k: 1e9 * b for k, b in testimony.bound.items()})
+        by_jax = right(problem)
+        return dataclasses.replace(by_jax, bound={k: 1e9 * b for k, b in by_jax.bound.items()})
 
     monkeypatch.setattr(sensitivity.jax_grad, "testify", generous)
 

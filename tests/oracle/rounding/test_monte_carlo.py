@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.rounding.monte_carlo import DRAWS, Comparison, bounds, compare, perturbed
+from oracle.rounding.bounds import Comparison, bounds, compare
+from oracle.rounding.monte_carlo import DRAWS, with_perturbed_rounding
 
 jax.config.update("jax_enable_x64", True)
 
@@ -15,7 +16,7 @@ EPS = float(np.finfo(float).eps)
 
 
 def spread(f, *args, dtype=np.float64):
-    return np.asarray(perturbed(f, *args)(dtype, *args)[1])
+    return np.asarray(with_perturbed_rounding(f, *args)(dtype, *args)[1])
 
 
 def test_first_draw_is_the_function_itself():

@@ -12,10 +12,10 @@ import handgrad
 from handgrad.graph import reverse_mode
 from handgrad.rules import PRIMITIVES
 from oracle import reference
-from oracle.checks.verification import examine, search
+from oracle.checks.evaluation import evaluate
+from oracle.checks.search import search
 from oracle.gradients import autodiff, exact
-from oracle.reports.code import snippet
-from oracle.strategies.expressions import EXPRESSIONS, SECOND_DERIVATIVES, evaluate, expression_problems
+from oracle.strategies.expressions import EXPRESSIONS, SECOND_DERIVATIVES, expression_problems, run_steps
 
 unshrunk = settings(
     max_examples=5000, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck), deadline=None
@@ -28,7 +28,7 @@ each_order = pytest.mark.parametrize("second", [False, True], ids=[EXPRESSIONS, 
 def test_graph_and_jax_agree(second, data):
     problem = data.draw(expression_problems(second=second))
 
-    assert not examine(problem).complaints
+    assert not evaluate(problem).failures
 
 
 @each_order
@@ -37,23 +37,23 @@ def test_graph_and_jax_agree(second, data):
 def test_exact_arithmetic_and_jax_agree(second, data):
     problem = data.draw(expression_problems(np.float64, second=second))
 
-    truth, testimony = exact.testify(problem), autodiff.testify(problem)
+    truth, by_jax = exact.answers(problem), autodiff.answers(problem)
 
-    for name, answer in testimony.expected.items():
-        assert np.all(exact.error(answer, truth[name]) <= testimony.bound[name]), name
+    for name, answer in by_jax.expected.items():
+        assert np.all(exact.error(answer, truth[name]) <= by_jax.bound[name]), name
 
 
 @settings(max_examples=3)
 @given(problem=expression_problems(np.float64))
 def test_what_numpy_carries_out_is_what_jax_carries_out(problem):
     def f(leaves):
-        return evaluate(problem.steps, leaves, lambda name, *args, **kwargs: reference.RULES[name](*args, **kwargs))
+        return run_steps(problem.steps, leaves, lambda name, *args, **kwargs: reference.RULES[name](*args, **kwargs))
 
     value, grads = jax.jit(jax.value_and_grad(f))(problem.leaves)
 
-    testimony = autodiff.testify(problem)
-    for found, name in zip((value, *grads), testimony.expected, strict=True):
-        assert np.all(np.abs(found - testimony.expected[name]) <= testimony.bound[name]), name
+    by_jax = autodiff.answers(problem)
+    for found, name in zip((value, *grads), by_jax.expected, strict=True):
+        assert np.all(np.abs(found - by_jax.expected[name]) <= by_jax.bound[name]), name
 
 
 @pytest.mark.parametrize("rule", PRIMITIVES)
@@ -105,13 +105,13 @@ def test_a_wrong_rule_is_found_and_shrunk(monkeypatch, name, wrong):
     planted_rule(monkeypatch, name, wrong)
     seen = []
 
-    search(EXPRESSIONS, problems=1000, seed=0, found=lambda problem, examination: seen.append((problem, examination)))
+    search(EXPRESSIONS, problems=1000, seed=0, found=lambda problem, evaluation: seen.append((problem, evaluation)))
 
-    problem, examination = seen[-1]
-    assert examination.complaints
+    problem, evaluation = seen[-1]
+    assert evaluation.failures
     assert len(problem.steps) <= 8
     variables = {}
-    exec(snippet(problem), variables)
+    exec(problem.source(), variables)
     assert np.isfinite(variables["value"])
 
 
@@ -119,10 +119,10 @@ def test_a_sweep_that_overwrites_is_found_and_shrunk(monkeypatch):
     monkeypatch.setattr(reverse_mode, "_add", lambda total, d: d)
     seen = []
 
-    search(EXPRESSIONS, problems=200, seed=0, found=lambda problem, examination: seen.append((problem, examination)))
+    search(EXPRESSIONS, problems=200, seed=0, found=lambda problem, evaluation: seen.append((problem, evaluation)))
 
-    problem, examination = seen[-1]
-    assert any("dx0" in complaint for complaint in examination.complaints)
+    problem, evaluation = seen[-1]
+    assert any("dx0" in complaint for complaint in evaluation.failures)
     assert len(problem.steps) <= 4
     assert len(problem.leaves) == 1
 
@@ -132,10 +132,9 @@ def test_a_sweep_that_overwrites_is_found_and_shrunk(monkeypatch):
 @given(data=st.data())
 def test_snippet_gives_the_same_numbers(second, data):
     problem = data.draw(expression_problems(second=second))
-    from oracle.checks.verification import answers
 
     variables = {}
-    exec(snippet(problem), variables)
+    exec(problem.source(), variables)
 
-    for name, answer in answers(problem).items():
+    for name, answer in problem.answers().items():
         assert np.array_equal(variables[name], answer, equal_nan=True), name

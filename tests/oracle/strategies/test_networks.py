@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from handgrad import RULES
 from oracle import reference
-from oracle.reference.annotations import operands_of
-from oracle.strategies.problems import ACTIVATIONS_OF_MLP, DOMAINS, network_problems, rule_problems
+from oracle.reference.annotations import DOMAINS, array_specs
+from oracle.reference.networks.mlp import HIDDEN
+from oracle.strategies.networks import network_problems
+from oracle.strategies.rules import rule_problems
 
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])
@@ -59,7 +61,7 @@ def test_case_is_drawn(case):
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_meets_the_ends_of_its_domain_and_exact_zeros(name):
-    (first, *_) = operands_of(reference.RULES[name]).values()
+    (first, *_) = array_specs(reference.RULES[name]).values()
     *ends, at_zero = DOMAINS[first.domain](np.array([-1e4, 1e4, 0]))
     far = np.abs(ends).max() / 2
 
@@ -78,8 +80,8 @@ def test_no_number_is_subnormal_or_infinite(problem):
 def test_every_activation_is_in_some_network():
     from handgrad import ACTIVATIONS
 
-    assert {name for names in ACTIVATIONS_OF_MLP for name in names} == set(ACTIVATIONS)
-    assert {len(names) for names in ACTIVATIONS_OF_MLP} == {0, 1, 2, 3}
+    assert {name for names in HIDDEN.values for name in names} == set(ACTIVATIONS)
+    assert {len(names) for names in HIDDEN.values} == {0, 1, 2, 3}
 
 
 def test_failing_problems_shrink_to_small_readable_ones():

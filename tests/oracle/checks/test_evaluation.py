@@ -15,9 +15,10 @@ from hypothesis import Phase, find, given, settings
 import handgrad
 from handgrad.networks.perceptrons import three_layer, two_layer
 from handgrad.rules import activations, losses, penalties
-from oracle.checks.verification import answers, examine, search, training_run
-from oracle.reports.code import snippet
-from oracle.strategies.problems import NetworkProblem, RuleProblem, network_problems, rule_problems
+from oracle.checks.evaluation import evaluate
+from oracle.checks.search import search, training_run
+from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.rules import RuleProblem, rule_problems
 
 affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the rule itself
 
@@ -64,7 +65,7 @@ def plant(monkeypatch, module, right, wrong):
 
 def run(name, problems=300):
     seen = []
-    search(name, problems=problems, seed=0, found=lambda problem, examination: seen.append((problem, examination)))
+    search(name, problems=problems, seed=0, found=lambda problem, evaluation: seen.append((problem, evaluation)))
     return seen
 
 
@@ -73,10 +74,10 @@ def test_planted_error_is_found_named_and_shrunk(monkeypatch, what):
     module, right, wrong, complaint = PLANTED[what]
     name = plant(monkeypatch, module, right, wrong)
 
-    problem, examination = run(name)[-1]
+    problem, evaluation = run(name)[-1]
 
-    assert examination.complaints
-    assert any(re.search(complaint, c) for c in examination.complaints), examination.complaints
+    assert evaluation.failures
+    assert any(re.search(complaint, c) for c in evaluation.failures), evaluation.failures
     sizes = problem.X.shape if name in handgrad.NETWORKS else problem.args[0].shape
     assert max(sizes) <= 3
 
@@ -85,14 +86,14 @@ def test_planted_error_is_found_named_and_shrunk(monkeypatch, what):
 def test_snippet_reproduces_the_failure(monkeypatch, what):
     module, right, wrong, _ = PLANTED[what]
     name = plant(monkeypatch, module, right, wrong)
-    problem, examination = run(name)[-1]
+    problem, evaluation = run(name)[-1]
     everything = {**handgrad.RULES, **handgrad.NETWORKS}
     monkeypatch.setattr(handgrad.rules if name in handgrad.RULES else handgrad, name, everything[name])
 
     variables = {}
-    exec(snippet(problem), variables)
+    exec(problem.source(), variables)
 
-    shown = next(c for c in examination.comparisons if not c.agrees)
+    shown = next(c for c in evaluation.comparisons if not c.agrees)
     everything = {"loss": variables.get("loss"), **variables.get("grads", {}), **variables}
     assert everything[shown.name][shown.index] == shown.given
 
@@ -101,9 +102,9 @@ def test_snippet_reproduces_the_failure(monkeypatch, what):
 def test_network_snippet_gives_the_same_problem(problem):
     variables = {}
 
-    exec(snippet(problem), variables)
+    exec(problem.source(), variables)
 
-    for name, answer in answers(problem).items():
+    for name, answer in problem.answers().items():
         again = variables["loss"] if name == "loss" else variables["grads"][name]
         assert np.array_equal(answer, again), name
     order = [(a.flags.c_contiguous, a.flags.f_contiguous) for a in (variables["X"], problem.X)]
@@ -115,9 +116,9 @@ def test_network_snippet_gives_the_same_problem(problem):
 def test_rule_snippet_gives_the_same_problem(problem):
     variables = {}
 
-    exec(snippet(problem), variables)
+    exec(problem.source(), variables)
 
-    given_ = answers(problem)
+    given_ = problem.answers()
     assert variables["value"] == given_["value"]
     assert np.array_equal(variables["dscores"], given_["dscores"])
 
@@ -128,55 +129,55 @@ def test_a_rule_that_raises_is_a_failure_and_not_a_crash(monkeypatch):
 
     monkeypatch.setitem(handgrad.RULES, "relu", broken)
 
-    _, examination = run("relu", 5)[-1]
+    _, evaluation = run("relu", 5)[-1]
 
-    assert examination.complaints == ("ZeroDivisionError: oh",)
+    assert evaluation.failures == ("ZeroDivisionError: oh",)
 
 
-def plain_in_the_end(change):
-    """Return answers that are right but for problems that ``change`` looks for."""
+def wrong_where(change):
+    """Return answers that are doubled for the problems that ``change`` is true of."""
 
     def answer(problem):
-        right = answers(problem)
+        right = problem.answers()
         return {name: a * 2 for name, a in right.items()} if change(problem) else right
 
     return answer
 
 
 @pytest.mark.parametrize(
-    ("feature", "wrong_where", "trigger"),
+    ("feature", "only", "trigger"),
     [
         ("layouts", lambda p: not p.params["W1"].flags.c_contiguous, "an array is not C-contiguous"),
         ("read-only", lambda p: not p.X.flags.writeable, "an array is read-only"),
-        ("integer X", lambda p: p.X.dtype.kind == "i", "X is int64"),
-        ("label dtypes", lambda p: p.y.dtype == np.uint8, "the labels are uint8"),
+        ("integer X", lambda p: p.X.dtype.kind == "i", "X is an integer array"),
+        ("label dtypes", lambda p: p.y.dtype == np.uint8, "the labels are not int64"),
     ],
 )
-def test_what_is_wrong_only_for_some_arrays_is_said_to_be_so(feature, wrong_where, trigger):
+def test_what_is_wrong_only_for_some_arrays_is_said_to_be_so(feature, only, trigger):
     problem = find(
         network_problems("two_layer"),
         # doubling shows only in a gradient that is not zero, as that of a single class is
-        lambda p: feature in p.features and wrong_where(p) and np.any(answers(p)["W2"]),
+        lambda p: feature in p.features and only(p) and np.any(p.answers()["W2"]),
         settings=settings(max_examples=5000, database=None, phases=[Phase.generate]),
     )
 
-    examination = examine(problem, plain_in_the_end(wrong_where))
+    evaluation = evaluate(problem, wrong_where(only))
 
-    assert f"wrong only where {trigger}" in examination.complaints
+    assert f"wrong only where {trigger}" in evaluation.failures
 
 
 def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
     from oracle.gradients import autodiff
 
     problem = next(iter(training_run(steps=1, batch_size=2, hidden=3)))
-    testimony = autodiff.testify(problem)
-    wrong = {name: a + 1 for name, a in testimony.expected.items()}
-    monkeypatch.setattr(autodiff, "testify", lambda _: autodiff.Testimony(wrong, testimony.bound))
+    by_jax = autodiff.answers(problem)
+    wrong = {name: a + 1 for name, a in by_jax.expected.items()}
+    monkeypatch.setattr(autodiff, "answers", lambda _: autodiff.Reference(wrong, by_jax.bound))
 
-    examination = examine(problem)
+    evaluation = evaluate(problem)
 
-    assert examination.overruled
-    assert not examination.complaints
+    assert evaluation.jax_inaccurate
+    assert not evaluation.failures
 
 
 def test_what_jaxs_own_functions_give_is_right():
@@ -188,8 +189,8 @@ def test_what_jaxs_own_functions_give_is_right():
         value, backward = handgrad.rules.log1p(jnp.asarray(problem.args[0]))
         return {"value": np.array(value), "dx": np.array(backward(jnp.asarray(problem.cotangent))[0])}
 
-    assert not examine(problem, on_jaxs_arrays).complaints
-    assert not examine(problem).complaints
+    assert not evaluate(problem, on_jaxs_arrays).failures
+    assert not evaluate(problem).failures
 
 
 def test_scores_that_nearly_cancel_may_be_rounded_apart():
@@ -208,17 +209,17 @@ def test_scores_that_nearly_cancel_may_be_rounded_apart():
     X = np.array([[-0.674911618232727, 1.3216054439544678], [-0.09085781127214432, -0.2965138554573059]], np.float32)
     problem = NetworkProblem("mlp", params, X, np.array([0, 1]), 0.0, {"activation": ("identity", "relu")})
 
-    examination = examine(problem)
+    evaluation = evaluate(problem)
 
-    assert not examination.complaints
-    assert not examination.overruled
+    assert not evaluation.failures
+    assert not evaluation.jax_inaccurate
 
 
 def test_training_on_the_digits_goes_down_and_agrees_all_along():
     problems = list(training_run(steps=30))
 
     losses = [handgrad.two_layer.loss(p.params, p.X, p.y, p.reg) for p in problems]
-    worst = max(examine(p).worst.excess for p in problems[::10])
+    worst = max(evaluate(p).worst.excess for p in problems[::10])
 
     assert losses[-1] < losses[0] / 2
     assert worst <= 1
