@@ -37,7 +37,9 @@ def imports(path):
 
 def rooms(package):
     """Return the rooms of a package in the picture, from the top."""
-    left, right = zip(*(re.fullmatch(r"(.{0,45})(.*)", line).groups() for line in PAGE.split("```")[1].split("\n")[3:-1]))
+    left, right = zip(
+        *(re.fullmatch(r"(.{0,45})(.*)", line).groups() for line in PAGE.split("```")[1].split("\n")[3:-1])
+    )
     return [line.split()[0] for line in (left if package == "handgrad" else right) if line.strip()]
 
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from handgrad import NETWORKS, init_params
 from oracle import reference
-from oracle.rounding.monte_carlo import bounds, compare, perturbed
+from oracle.rounding.bounds import bounds, compare
+from oracle.rounding.monte_carlo import with_perturbed_rounding
 
 
 def differences_from_jax(given, f, problem, *args):
     """Return where what is given differs from f(*args) in JAX by more than rounding explains."""
     args = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, args)
-    expected, draws = perturbed(f, *args, compiled=False)(problem.dtype, *args)
+    expected, draws = with_perturbed_rounding(f, *args, compiled=False)(problem.dtype, *args)
     largest = [float(np.max(np.abs(a), initial=1.0)) for a in jax.tree.leaves(args)]
     bound = {key: bounds(d, scale=float(np.prod(largest)), dtype=problem.dtype) for key, d in draws.items()}
     for key, a in given.items():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from handgrad import softmax_cross_entropy
 from oracle.gradients import exact
+from oracle.reference import RULES
 from oracle.reference.exact_forms import numbers
 from oracle.reference.recording import exact_form_of
 from oracle.strategies.rules import rule_problems
@@ -32,9 +33,7 @@ def test_loss_and_gradient_keep_their_digits_however_far_the_label_leads(lead):
     (ds,) = backward(1.0)
 
     with mpmath.workdps(60):
-        exact_L, exact_backward = exact_form_of(RULES["softmax_cross_entropy"])(
-            numbers(scores), labels=labels
-        )
+        exact_L, exact_backward = exact_form_of(RULES["softmax_cross_entropy"])(numbers(scores), labels=labels)
         (exact_ds,) = exact_backward(1)
     ulps = 8 * np.finfo(float).eps * max(1.0, abs(lead))  # e^lead is conditioned by the lead
     assert abs(L - float(exact_L)) <= ulps * float(exact_L)

@@ -325,7 +325,12 @@ def test_raise_if_wrong_and_assert_gradients_raise_the_verdict():
         ((right, "two_layer"), {"dtypes": [np.int64]}, ValueError, "dtypes must be float32, float64 or both, got"),
         ((right, "relu"), {"conventions": oracle.Conventions()}, ValueError, "must be left out for a rule, got 'relu'"),
         ((right, "relu"), {"examples": 0}, ValueError, "examples must be 1 or more, got 0"),
-        ((right, own_loss), {"conventions": oracle.Conventions()}, ValueError, "must be left out for a loss of your own"),
+        (
+            (right, own_loss),
+            {"conventions": oracle.Conventions()},
+            ValueError,
+            "left out for a loss of your own",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, options, error, message):

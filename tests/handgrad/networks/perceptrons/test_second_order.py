@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from handgrad import NETWORKS, mlp, tanh, two_layer
 from oracle import reference
-from oracle.strategies.problems import network_problems
+from oracle.strategies.networks import network_problems
 from tests.tools.network_derivatives import call, differences_from_jax, loss_of, small_problem
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
