@@ -79,7 +79,7 @@ def _second(recording: Recording) -> tuple[Any, list[Any]]:
             _run([a + sign * step * v for a, v in zip(leaves, direction)], recording.steps, mpf(1))[1]
             for sign in (1, 0, -1)
         )
-        product = sum(((d * v).sum() for d, v in zip(here, direction)), mpf(0))
+        product = sum((np.sum(np.asarray(d * v, object)) for d, v in zip(here, direction)), mpf(0))
         return np.asarray(product, object), [np.asarray((a - b) / (2 * step), object) for a, b in zip(ahead, behind)]
 
 
