@@ -21,7 +21,7 @@ def softmax_cross_entropy(scores: Array, *, labels: Array) -> tuple[Array, Pullb
     scores : (N, C) array, float32 or float64
         Logits, one example a row.
     labels : (N,) array of integers in [0, C)
-        The right class of each example.
+        The correct class of each example.
 
     Returns
     -------

@@ -46,7 +46,7 @@ def last_bias(problem):
 
 
 @each_network
-def test_has_a_twin(name):
+def test_has_a_reference(name):
     assert name in reference.NETWORKS
 
 
@@ -75,7 +75,7 @@ def test_loss_and_gradients_equal_exact_arithmetic(name, data):
 
 @each_network
 @given(data=st.data())
-def test_loss_is_the_loss_that_the_gradient_belongs_to(name, data):
+def test_loss_is_that_of_loss_and_grad(name, data):
     problem = data.draw(network_problems(name))
     network = NETWORKS[name]
 
@@ -233,7 +233,7 @@ def test_is_the_multilayer_perceptron_of_its_depth(name, data):
 
 @each_network
 @given(data=st.data())
-def test_input_gradient_comes_only_when_asked_for(name, data):
+def test_input_gradient_is_returned_on_request_only(name, data):
     problem = data.draw(network_problems(name))
     network, arguments = NETWORKS[name], (problem.params, problem.X, problem.y, problem.reg)
 
@@ -308,7 +308,7 @@ def test_same_lines_run_under_jax_jit(name, dtype):
 
 
 @each_network
-def test_what_is_not_given_is_no_penalty_and_rectified_units(name):
+def test_defaults_are_no_penalty_and_rectified_units(name):
     params, X, y = small_problem(name)
     network, spelled_out = NETWORKS[name], {"activation": "relu"} if name == "mlp" else {}
 
@@ -325,7 +325,7 @@ def test_what_is_not_given_is_no_penalty_and_rectified_units(name):
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 @pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
 @pytest.mark.parametrize("culprit", ["W1[0, 3] = -inf", "X[0, 0] = inf"])
-def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, function, culprit):
+def test_an_infinity_that_the_rectifier_hides_is_still_named(name, function, culprit):
     params, X, y = small_problem(name)
     params["W1"][0] = -1.0
     X = np.abs(X)
@@ -341,7 +341,7 @@ def test_an_infinity_that_the_rectifier_hides_is_named_all_the_same(name, functi
 @each_network
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 @pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
-def test_a_penalty_that_overflows_is_said_to(name, function):
+def test_an_overflow_of_the_penalty_is_reported(name, function):
     params, X, y = small_problem(name)
     params["W1"][:] = 1e200
 

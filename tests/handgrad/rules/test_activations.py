@@ -1,4 +1,4 @@
-"""What holds for activations in particular: any shape, both tails, and the conventions at the kinks."""
+"""Activations: any shape, both tails, and the conventions at the kinks."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_works_entry_by_entry_on_any_shape(name, shape):
 
 
 @each_activation
-def test_nothing_overflows_nor_is_lost_at_the_ends_of_the_range(name):
+def test_nothing_overflows_at_the_ends_of_the_range(name):
     big = np.array([-1e308, -1e200, -1e154, -750.0, 750.0, 1e154, 1e200, 1e308])
 
     h, backward = ACTIVATIONS[name](big)

@@ -1,4 +1,4 @@
-"""What holds for the affine map in particular."""
+"""The affine map: its cotangents on request, and its errors."""
 
 import array_api_strict
 import numpy as np
@@ -15,7 +15,7 @@ def arguments(dtype=np.float64):
 @pytest.mark.parametrize(
     "needs", [(True, False, True), (False, True, False), (False, False, True), (False, False, False)]
 )
-def test_gives_none_for_what_is_not_needed(needs):
+def test_cotangents_that_are_not_needed_are_none(needs):
     z, backward = affine(*arguments())
 
     everything = backward(np.ones_like(z))

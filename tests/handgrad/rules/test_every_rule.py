@@ -1,4 +1,4 @@
-"""Properties that hold for every rule in ``handgrad.RULES``: a new rule is tested by being there."""
+"""Properties that hold for every rule in ``handgrad.RULES``: a new rule is tested as soon as it is there."""
 
 import inspect
 import itertools
@@ -20,7 +20,7 @@ from oracle.rounding.monte_carlo import with_perturbed_rounding
 from oracle.strategies.rules import rule_problems
 
 each_rule = pytest.mark.parametrize("name", RULES)
-#: For what holds on nearly every problem or on hardly any.
+#: For properties that fail on nearly every problem or on none.
 fewer = settings(max_examples=settings().max_examples // 3)
 
 
@@ -31,7 +31,7 @@ def pullback(problem):
 
 
 @each_rule
-def test_has_a_twin_with_the_same_signature_and_an_exact_form(name):
+def test_has_a_reference_with_the_same_signature_and_an_exact_form(name):
     def signature(f):
         parameters = inspect.signature(f).parameters.values()
         return [(p.name, p.kind, p.default) for p in parameters if p.name != "where"]
@@ -112,13 +112,13 @@ def test_pullback_is_the_adjoint_of_the_pushforward(name, data):
 @each_rule
 @fewer
 @given(data=st.data())
-def test_backward_twice_gives_the_same_twice_in_fresh_arrays(name, data):
+def test_backward_returns_the_same_values_in_new_arrays_every_time(name, data):
     problem = data.draw(rule_problems(name))
     value, backward = RULES[name](*problem.args, **problem.kwargs)
 
     first = backward(problem.cotangent)
     kept = [np.array(d) for d in first]
-    for result in (value, *first):  # whoever owns a result may do with it what they like
+    for result in (value, *first):  # the caller owns the results and may overwrite them
         if isinstance(result, np.ndarray):
             result[...] = np.nan
     second = backward(problem.cotangent)
@@ -129,7 +129,7 @@ def test_backward_twice_gives_the_same_twice_in_fresh_arrays(name, data):
 @each_rule
 @fewer
 @given(data=st.data())
-def test_result_shares_no_memory_and_nothing_is_written_to(name, data):
+def test_results_share_no_memory_and_arguments_are_not_written_to(name, data):
     problem = data.draw(rule_problems(name))
     arrays = [*problem.args, problem.cotangent, *(v for v in problem.kwargs.values() if isinstance(v, np.ndarray))]
     before = [a.copy() for a in arrays]
@@ -145,7 +145,7 @@ def test_result_shares_no_memory_and_nothing_is_written_to(name, data):
 @each_rule
 @fewer
 @given(data=st.data())
-def test_results_have_the_shape_and_dtype_of_what_they_belong_to(name, data):
+def test_cotangents_have_the_shape_and_dtype_of_their_arguments(name, data):
     problem = data.draw(rule_problems(name))
 
     value, backward = RULES[name](*problem.args, **problem.kwargs)
@@ -158,7 +158,7 @@ def test_results_have_the_shape_and_dtype_of_what_they_belong_to(name, data):
 
 @each_rule
 @pytest.mark.parametrize("wrong", [1.0, [1.0], np.array([[1, 2]]), np.array([[1j]])], ids=repr)
-def test_what_is_no_real_floating_array_is_refused(name, wrong):
+def test_arguments_that_are_not_real_floating_arrays_are_refused(name, wrong):
     required = [p for p in inspect.signature(RULES[name]).parameters.values() if p.default is p.empty]
     args = [wrong for p in required if p.kind is not p.KEYWORD_ONLY]
     given = {"labels": np.array([0]), "reg": 0.1, "condition": np.array(True), "index": 0, "shape": (1,)}
@@ -171,7 +171,7 @@ def test_what_is_no_real_floating_array_is_refused(name, wrong):
 @each_rule
 @settings(max_examples=10)
 @given(data=st.data())
-def test_what_is_not_needed_is_none_and_the_rest_the_same(name, data):
+def test_cotangents_that_are_not_needed_are_none_and_the_others_the_same(name, data):
     problem = data.draw(rule_problems(name))
     _, backward = RULES[name](*problem.args, **problem.kwargs)
     everything = backward(problem.cotangent)

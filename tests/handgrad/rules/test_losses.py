@@ -1,4 +1,4 @@
-"""What holds for the cross-entropy in particular."""
+"""The cross-entropy: its tails, masked classes and labels."""
 
 import mpmath
 import numpy as np
@@ -64,7 +64,7 @@ def test_a_class_with_score_minus_infinity_takes_no_part():
 
 
 @given(dtype=st.sampled_from(["uint8", "int8", "int16", "uint32", "int64", "uint64"]))
-def test_any_integer_dtype_will_do_for_labels(dtype):
+def test_labels_of_any_integer_dtype_give_the_same_loss(dtype):
     scores = np.arange(6.0).reshape(2, 3)
 
     assert softmax_cross_entropy(scores, labels=np.array([2, 0], dtype))[0] == pytest.approx(

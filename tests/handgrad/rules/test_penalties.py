@@ -1,4 +1,4 @@
-"""What holds for the penalty in particular."""
+"""The L2 penalty and its strength, reg."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from handgrad import l2
 
 
-def test_no_strength_is_no_penalty_even_for_weights_whose_square_overflows():
+def test_reg_zero_is_no_penalty_even_for_weights_whose_square_overflows():
     W = np.array([1e200, -1e200])
 
     R, backward = l2(W, reg=0.0)
@@ -16,7 +16,7 @@ def test_no_strength_is_no_penalty_even_for_weights_whose_square_overflows():
 
 
 @pytest.mark.parametrize("reg", [np.float64(0.1), np.float32(0.5), 2, np.array(0.1)])
-def test_strength_of_any_numeric_type_leaves_the_dtype_alone(reg):
+def test_reg_of_any_numeric_type_leaves_the_dtype_alone(reg):
     W = np.ones((2, 3), np.float32)
 
     R, backward = l2(W, reg=reg)
@@ -26,12 +26,12 @@ def test_strength_of_any_numeric_type_leaves_the_dtype_alone(reg):
 
 
 @pytest.mark.parametrize("reg", [-0.1, np.nan, np.inf, -np.inf])
-def test_negative_or_infinite_strength_is_refused(reg):
+def test_negative_or_infinite_reg_is_refused(reg):
     with pytest.raises(ValueError, match=f"reg must be finite and at least 0, got {reg}"):
         l2(np.ones(2), reg=reg)
 
 
 @pytest.mark.parametrize("reg", [True, "0.1", None, np.ones(2), 1j])
-def test_strength_that_is_no_real_number_is_refused(reg):
+def test_reg_that_is_not_a_real_number_is_refused(reg):
     with pytest.raises(TypeError, match="reg must be a real number"):
         l2(np.ones(2), reg=reg)

@@ -1,4 +1,4 @@
-"""What holds for the multilayer perceptron in particular."""
+"""The multilayer perceptron: its activations, and the gradient of its data on request."""
 
 import re
 
@@ -23,7 +23,7 @@ def test_an_activation_may_be_a_name_or_a_rule_for_all_layers_or_one_each(activa
 
 
 @pytest.mark.parametrize("params", [None, 3, [np.eye(2), np.ones(2)]])
-def test_what_is_no_dict_of_parameters_is_refused(params):
+def test_parameters_that_are_not_a_dict_are_refused(params):
     _, X, y, reg = problem()
 
     with pytest.raises(TypeError, match=re.escape(f"params must be a dict of W1, b1, got {type(params).__name__}")):
@@ -31,7 +31,7 @@ def test_what_is_no_dict_of_parameters_is_refused(params):
 
 
 @pytest.mark.parametrize("input_grad", [False, True])
-def test_the_gradient_of_the_data_costs_nothing_unless_it_is_asked_for(monkeypatch, input_grad):
+def test_the_gradient_of_the_data_is_computed_on_request_only(monkeypatch, input_grad):
     asked = []
 
     def recorded(x, W, b):
