@@ -3,8 +3,6 @@
 # ruff: noqa: E501 (a table reads best a row a line)
 
 import re
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -189,14 +187,3 @@ def test_a_count_is_an_integer_of_at_least_1(n, error, message):
     with pytest.raises(error, match=message):
         check_count("steps", n)
     assert type(check_count("steps", np.uint8(3))) is int
-
-
-def test_importing_handgrad_brings_in_numpy_alone():
-    code = """
-import sys, numpy.random
-before = set(sys.modules)
-import handgrad
-brought = {m.split(".")[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)
-assert brought <= {"handgrad", "numpy"}, brought
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
