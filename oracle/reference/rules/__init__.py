@@ -10,9 +10,4 @@ __all__ = ["RULES"]
 _FAMILIES = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
 
 #: Every reference by the name of its rule.
-RULES: dict[str, Callable[..., Any]] = {
-    name: getattr(family, name)
-    for family in _FAMILIES
-    for name in family.__all__
-    if hasattr(getattr(family, name), "exact")
-}
+RULES: dict[str, Callable[..., Any]] = {name: getattr(family, name) for family in _FAMILIES for name in family.__all__}

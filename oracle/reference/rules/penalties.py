@@ -10,7 +10,7 @@ from mpmath import mpf
 from oracle.reference.annotations import Choices
 from oracle.reference.recording import exact_form
 
-__all__ = ["STRENGTHS", "l2"]
+__all__ = ["l2"]
 
 #: The regularisation strengths of problems.
 STRENGTHS = Choices(0.0, 1.0, 0.1, 3.5, 1e-8, 1e3, 1e6)
