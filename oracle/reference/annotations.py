@@ -114,8 +114,9 @@ def keyword_specs(reference: Callable[..., Any]) -> dict[str, Choices | ArraySpe
     }
 
 
+@functools.lru_cache(256)
 def param_specs(reference: Callable[..., Any], **keywords: Any) -> Any:
-    """Return the pytree of specifications of a network's parameters."""
+    """Return the pytree of specifications of a network's parameters, which depend on its keywords."""
     (tree,) = _metadata(reference, next(iter(inspect.signature(reference).parameters)))
     return tree_map(spec, tree(**keywords) if callable(tree) else tree)
 

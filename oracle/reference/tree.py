@@ -1,6 +1,6 @@
 """Pytrees of parameters: dicts, lists and tuples of arrays, in their own order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["tree_leaves", "tree_map"]
@@ -8,9 +8,9 @@ __all__ = ["tree_leaves", "tree_map"]
 
 def tree_leaves(tree: Any, path: str = "") -> dict[str, Any]:
     """Return the leaves of a pytree by their paths, such as "W1" or "layers.0.W"."""
-    if not isinstance(tree, Mapping | list | tuple):
+    if not isinstance(tree, (dict, list, tuple)):
         return {path: tree}
-    children = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+    children = tree.items() if isinstance(tree, dict) else enumerate(tree)
     found: dict[str, Any] = {}
     for key, child in children:
         found |= tree_leaves(child, f"{path}.{key}" if path else str(key))
@@ -19,6 +19,6 @@ def tree_leaves(tree: Any, path: str = "") -> dict[str, Any]:
 
 def tree_map(f: Callable[[Any], Any], tree: Any) -> Any:
     """Return the pytree with f applied to each leaf."""
-    if isinstance(tree, Mapping):
+    if isinstance(tree, dict):
         return {key: tree_map(f, child) for key, child in tree.items()}
-    return type(tree)(tree_map(f, child) for child in tree) if isinstance(tree, list | tuple) else f(tree)
+    return type(tree)(tree_map(f, child) for child in tree) if isinstance(tree, (list, tuple)) else f(tree)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import jax
@@ -54,10 +54,14 @@ class NetworkProblem(CheckedProblem):
     #: A loss(params, X, y, reg) in JAX whose gradient is asked for, where it is not the reference of the network.
     truth: Callable[..., Any] | None = None
 
-    @property
+    @functools.cached_property
     def named_params(self) -> dict[str, NDArray[Any]]:
         """The parameters by their paths, in a network of a plain dict by their names."""
         return tree_leaves(self.params)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone, so that equal problems pickle alike."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
     def dtype(self) -> np.dtype[Any]:
