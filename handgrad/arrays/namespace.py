@@ -23,14 +23,10 @@ SMALL_ARRAY = 8192
 
 
 class _PatchedLibrary:
-    """The functions of a library, some of them replaced."""
+    """The functions of a library, some of them replaced; as plain attributes they are found as fast as a module's."""
 
     def __init__(self, library: Any, name: str, **replaced: Any) -> None:
-        self.__dict__.update(replaced, __name__=name, _library=library)
-
-    def __getattr__(self, name: str) -> Any:
-        found = self.__dict__[name] = getattr(self._library, name)  # stored: the next look-up is a module's
-        return found
+        self.__dict__.update(vars(library) | replaced, __name__=name)
 
 
 class WrappingNamespace:

@@ -56,7 +56,7 @@ def network_loss(
     depth = len(params) // 2
     names = ("relu",) * (depth - 1) if activation is None else tuple(activation)
     layers = [(f"W{i}", f"b{i}") for i in range(1, depth + 1)]
-    if {*params} != {name for layer in layers for name in layer}:
+    if not params or {*params} != {name for layer in layers for name in layer}:
         raise ValueError(f"params must have the keys W1, b1, W2, b2, …, got {', '.join(params) or 'none'}")
     if len(names) != depth - 1 or not set(names) <= set(ACTIVATIONS):
         raise ValueError(f"activation must be {depth - 1} of {', '.join(ACTIVATIONS)}, got {names}")
