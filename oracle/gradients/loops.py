@@ -5,7 +5,7 @@ broadcasting, no mask, no vectorised function.
 """
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ __all__ = ["answers", "loss_and_grad"]
 
 def answers(problem: Problem) -> dict[str, NDArray[Any]] | None:
     """Return the loss and gradients of a two-layer network, or None for anything else."""
-    if problem.name != "two_layer" or not isinstance(problem, NetworkProblem):
+    if problem.name != "two_layer":
         return None
-    loss, grads = loss_and_grad(problem.params, problem.X, problem.y, problem.reg)
+    two_layer = cast(NetworkProblem, problem)
+    loss, grads = loss_and_grad(two_layer.params, two_layer.X, two_layer.y, two_layer.reg)
     return {"loss": np.asarray(loss), **grads}
 
 

@@ -8,7 +8,7 @@ expected to do much better than 1; one that loses digits to its own formula is a
 import functools
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -149,7 +149,7 @@ def _keyword(
 
 def _choice(takes: Choices) -> Any:
     """Return the first choice that is neither 0.0 nor empty."""
-    return next(value for value in takes.values if value or not isinstance(value, float | tuple))
+    return next(value for value in takes.values if not isinstance(value, float | tuple) or value)
 
 
 def _network(
@@ -178,12 +178,9 @@ def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray
     for other in _nudged(problem):
         for name, a in exact.answers(other).items():
             moved[name] = moved[name] + abs(a - truth[name]) / _STEP
-    if isinstance(problem, NetworkProblem):
-        N = len(problem.X)
-        for n in range(N):
-            alone = replace(problem, X=problem.X[n : n + 1], y=problem.y[n : n + 1], reg=0.0)
-            for name, a in exact.answers(alone).items():
-                moved[name] = moved[name] + abs(a) / N
+    for alone in problem.examples():
+        for name, a in exact.answers(alone).items():
+            moved[name] = moved[name] + abs(a) / len(problem.examples())
     return truth, {name: _condition(moved[name], a) for name, a in truth.items()}
 
 
@@ -193,9 +190,14 @@ def _nudged(problem: Problem) -> Iterator[Problem]:
         yield problem.map_arrays(functools.partial(_larger_if, next(iter(problem.arguments().values())), ...))
         return
     for name, a in problem.arguments().items():
-        if a.dtype.kind == "f" and (a.ndim or name != "the cotangent"):  # a scalar cotangent is a factor of all
+        if a.dtype.kind == "f" and not (name == "the cotangent" and _is_scalar(problem.name)):
             for index in np.ndindex(a.shape):
                 yield problem.map_arrays(functools.partial(_larger_if, a, index))
+
+
+def _is_scalar(rule: str) -> bool:
+    """Return True if a rule's value is always a number, whose cotangent is a factor of all."""
+    return value_dims(reference.RULES[rule]) == ()
 
 
 def _larger_if(this: NDArray[Any], index: Any, a: NDArray[Any]) -> NDArray[Any]:
@@ -287,13 +289,6 @@ def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
             0, torch.tensor(index % shape[0]), x
         ),
     }
-    if isinstance(problem, RuleProblem):
-        if problem.name not in rules:
-            return None
-        args = [torch.tensor(a, requires_grad=True) for a in problem.args]
-        value = rules[problem.name](*args, **problem.kwargs)
-        cotangents = torch.autograd.grad(value, args, torch.tensor(problem.cotangent))
-        return {"value": value.detach().numpy(), **{k: a.numpy() for k, a in zip(problem.cotangent_names, cotangents)}}
     recording = problem.recording()
     if recording is None or any(step.rule not in rules for step in recording.steps):
         return None
@@ -301,8 +296,9 @@ def _by_torch(problem: Problem) -> Mapping[str, Any] | None:
     nodes = list(inputs)
     for step in recording.steps:
         nodes.append(rules[step.rule](*(nodes[i] for i in step.operands), **step.kwargs))
-    grads = torch.autograd.grad(nodes[-1], inputs)
-    return {"loss": nodes[-1].detach().numpy(), **{k: a.numpy() for k, a in zip(recording.leaves, grads)}}
+    cotangent = torch.tensor(np.asarray(recording.cotangent, problem.dtype))
+    value, grads = nodes[-1], torch.autograd.grad(nodes[-1], inputs, cotangent)
+    return dict(zip(problem.like(), [value.detach().numpy(), *(a.numpy() for a in grads)]))
 
 
 #: The systems measured; PyTorch only where it is installed.

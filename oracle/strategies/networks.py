@@ -143,6 +143,10 @@ class NetworkProblem(CheckedProblem):
     def nudged(self, rng: np.random.Generator) -> Self:
         return replace(self, params=tree_map(lambda a: nudge(a, rng), self.params))
 
+    def examples(self) -> list[Self]:
+        rows = (slice(n, n + 1) for n in range(len(self.X)))
+        return [replace(self, X=self.X[row], y=self.y[row], reg=0.0) for row in rows]
+
     def variants(self) -> Iterator[Variant]:
         if self.X.dtype.kind in "iu":
             plain = replace(self, X=self.X.astype(self.dtype))

@@ -117,6 +117,10 @@ class CheckedProblem(Problem):
     def nudged(self, rng: np.random.Generator) -> Self:
         """Return the problem with all that is differentiated a little off."""
 
+    def examples(self) -> list[Self]:
+        """Return a problem for each example of a batch alone, without a penalty; none where there is no batch."""
+        return []
+
     @abstractmethod
     def reproduction(self, candidate: Any, worst: Any) -> str:
         """Return code for NumPy alone that gives the problem to the candidate and shows the worst entry."""
