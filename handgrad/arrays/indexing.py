@@ -70,8 +70,7 @@ def scatter_add(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 def _ndim(part: Any) -> int:
     """Return the number of dimensions of a part of an index, 0 if it is no array."""
-    ndim: int = getattr(part, "ndim", 0)
-    return ndim
+    return int(getattr(part, "ndim", 0))
 
 
 def _with_ellipsis(index: Any) -> Any:

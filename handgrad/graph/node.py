@@ -55,8 +55,7 @@ class Node:
     @property
     def shape(self) -> tuple[int, ...]:
         """The value's shape."""
-        shape: tuple[int, ...] = self.value.shape
-        return shape
+        return tuple(self.value.shape)
 
     @property
     def ndim(self) -> int:
@@ -66,8 +65,7 @@ class Node:
     @property
     def size(self) -> int:
         """The value's number of entries."""
-        size: int = self.value.size
-        return size
+        return int(self.value.size)
 
     @property
     def dtype(self) -> Any:

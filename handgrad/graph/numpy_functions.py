@@ -48,16 +48,11 @@ def reciprocal(x: Any) -> Any:
     return 1.0 / x
 
 
-def sum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return apply(rules.sum, a, axis=axis, keepdims=keepdims)
+def _reduction(rule: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a, axis=None, *, keepdims=False: apply(rule, a, axis=axis, keepdims=keepdims)
 
 
-def mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return apply(rules.mean, a, axis=axis, keepdims=keepdims)
-
-
-def max(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return apply(rules.max, a, axis=axis, keepdims=keepdims)
+sum, mean, max = map(_reduction, (rules.sum, rules.mean, rules.max))
 
 
 def min(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -90,12 +85,12 @@ def ravel(a: Any) -> Any:
     return apply(rules.reshape, a, shape=-1)
 
 
-def squeeze(a: Any, axis: Any = None) -> Any:
-    return apply(rules.reshape, a, shape=np.squeeze(_empty_like(a), axis).shape)
+def _reshaping(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of NumPy's that only changes the shape: the new one is that of an array without memory."""
+    return lambda a, axis=None: apply(rules.reshape, a, shape=function(np.broadcast_to(0, unwrap(a).shape), axis).shape)
 
 
-def expand_dims(a: Any, axis: Any) -> Any:
-    return apply(rules.reshape, a, shape=np.expand_dims(_empty_like(a), axis).shape)
+squeeze, expand_dims = _reshaping(np.squeeze), _reshaping(np.expand_dims)
 
 
 def transpose(a: Any, axes: Any = None) -> Any:
@@ -119,18 +114,11 @@ def dot(a: Any, b: Any) -> Any:
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    getattr(np, f.__name__): f
-    for f in (
-        square, reciprocal, sum, mean, max, min, var, std, where, clip, reshape, ravel, squeeze, expand_dims, transpose,
-        broadcast_to, concatenate, stack, dot,
-    )
-} | {np.amax: max, np.amin: min}  # fmt: skip
-
-
-def _empty_like(a: Any) -> Any:
-    """Return a NumPy array of a's shape that takes no memory."""
-    return np.broadcast_to(0, unwrap(a).shape)
-
+    np.square: square, np.reciprocal: reciprocal, np.sum: sum, np.mean: mean, np.max: max, np.amax: max, np.min: min,
+    np.amin: min, np.var: var, np.std: std, np.where: where, np.clip: clip, np.reshape: reshape, np.ravel: ravel,
+    np.squeeze: squeeze, np.expand_dims: expand_dims, np.transpose: transpose, np.broadcast_to: broadcast_to,
+    np.concatenate: concatenate, np.stack: stack, np.dot: dot,
+}  # fmt: skip
 
 #: The standard's names of NumPy's functions, where they differ.
 _STANDARD_NAMES = {"rint": "round"}

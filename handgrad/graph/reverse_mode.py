@@ -162,7 +162,8 @@ def value_and_grad(
             order, cotangents = subgraph_to(wanted, output), {output: seed(output, None)}
         value = output = _value_at(level, output)  # from here on only ``order`` holds the graph
         found = {node: dnode for node, dnode, _ in sweep(order, cotangents) if node in wanted}
-        grads = [tree_map(lambda x, _: found[x] if x in found else _zeros(x), inputs[i]) for i in chosen]
+        found |= {x: zeros(x.shape, unwrap(x)) for x in wanted.difference(found)}
+        grads = [tree_map(lambda x, _: found[x], inputs[i]) for i in chosen]
         gradient = grads[0] if isinstance(argnums, int) else tuple(grads)
         return ((value, tree_map(lambda a, _: _value_at(level, a), aux)) if has_aux else value), gradient
 
@@ -240,7 +241,3 @@ def seed(output: Node, cotangent: Any) -> Array:
 
 def _value_at(level: int, a: Any) -> Any:
     return a.value if isinstance(a, Variable) and a.level == level else a
-
-
-def _zeros(x: Node) -> Array:
-    return zeros(x.shape, unwrap(x))

@@ -87,14 +87,6 @@ class Drawing:
         The drawing in DOT, for Graphviz.
     mermaid : str
         The drawing in Mermaid, which code hosts render in Markdown.
-
-    Examples
-    --------
-    See :func:`draw`.
-
-    References
-    ----------
-    ``docs/derivations/graph.md``.
     """
 
     def __init__(self, picture: Picture) -> None:
@@ -127,10 +119,6 @@ class Drawing:
         ...     graph.draw(graph.Variable(3.0, "x") ** 2).save(os.path.join(folder, "square.dot"))
         ...     os.listdir(folder)
         ['square.dot']
-
-        References
-        ----------
-        ``docs/derivations/graph.md``.
         """
         target = Path(path)
         suffix = target.suffix.lower()

@@ -47,10 +47,6 @@ def repetitions(labels: Sequence[object], reads: Sequence[Sequence[int]]) -> lis
     >>> from handgrad.graph.inspection.repetitions import repetitions
     >>> repetitions(["@", "tanh", "@", "tanh", "@", "tanh", "loss"], [[-1], [0], [1], [2], [3], [4], [5]])
     [Repetition(start=0, period=2, times=3)]
-
-    References
-    ----------
-    ``docs/derivations/graph.md``.
     """
     found: list[Repetition] = []
     start = 0
