@@ -1,4 +1,4 @@
-"""The contract of rules and networks beside right numbers: shapes, dtypes, and arguments left alone."""
+"""The contract of rules and networks beyond correct numbers: shapes, dtypes, and arguments left alone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self

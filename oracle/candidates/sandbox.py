@@ -43,7 +43,7 @@ class Answer:
 
 
 class Sandbox:
-    """Calls a candidate on problems, one after the other, in a thread that can be left behind if it hangs."""
+    """Calls a candidate on one problem after another, in a thread that is abandoned if it hangs."""
 
     def __init__(self, candidate: Callable[..., Any], *, time_limit: float) -> None:
         self.candidate, self.time_limit = candidate, time_limit
@@ -79,7 +79,7 @@ class Sandbox:
             self._tasks.put(problem)
             try:
                 returned, error = self._results.get(timeout=self.time_limit)
-            except BaseException as error:  # an interruption too: nobody waits for what the thread still answers
+            except BaseException as error:  # an interruption too: the thread's late answer is discarded
                 _stop(self._thread)
                 self._thread = None
                 if not isinstance(error, queue.Empty):
@@ -96,7 +96,7 @@ class Sandbox:
 
 
 class _Output(io.TextIOBase):
-    """Counts what is printed and keeps none of it."""
+    """Counts the characters printed and discards them."""
 
     size = 0
 

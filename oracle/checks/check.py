@@ -51,7 +51,7 @@ def check(
     dtypes : sequence of float32 and float64
         The parameters' dtypes.
     problems : hypothesis strategy, optional
-        Draws the problems, in the place of :func:`oracle.problems`.
+        Draws the problems, instead of :func:`oracle.problems`.
     conventions : Conventions, optional
         The conventions of your loss (mean or sum, penalty), if they are not handgrad's.
     activation : sequence of str, optional

@@ -32,7 +32,7 @@ CACHE_SIZE = 1000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of one problem: each array's worst entry, the promises broken, and what is right."""
+    """The result of one problem: each array's worst entry, the promises broken, and the correct values."""
 
     problem: Any
     violations: tuple[Violation, ...] = ()
@@ -171,7 +171,7 @@ class Evaluator:
     def _judge(self, problem: CheckedProblem, arrays: Arrays) -> tuple[list[Comparison], Arrays, Arrays]:
         """Compare what has the right shape with JAX's, or where they differ with the exact answer.
 
-        Return what is right and the bounds as well.
+        Return the correct values and the bounds as well.
         """
         like = problem.like()
         arrays = {name: a.reshape(like[name].shape) for name, a in arrays.items() if _fits(a, like[name])}

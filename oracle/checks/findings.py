@@ -17,7 +17,7 @@ __all__ = ["blind_spots", "findings", "worst_entry"]
 
 
 def findings(failing: Sequence[Evaluation], shown: Evaluation, causes: set[str]) -> Iterator[Finding]:
-    """Yield what is wrong, with the numbers of the problem shown, and the violations of the causes named."""
+    """Yield the wrong arrays, with the numbers of the problem shown, and the violations with these causes."""
     numbers: dict[str, tuple[Evaluation, Comparison]] = {}
     for evaluation in (shown, *failing):
         for c in evaluation.wrong:

@@ -202,7 +202,7 @@ class CheckRun:
         return found, common, notes
 
     def _only_for_arrays_of_a_kind(self, wrong: Sequence[Evaluation]) -> Explanation | None:
-        """Explain what is wrong for integers, for narrow labels, or for arrays in another order in memory alone."""
+        """Explain errors that show only for integers, narrow labels, float32, or another order in memory."""
         variants = [{v.when: v for v in e.problem.variants() if v.cause} for e in wrong]
         for when, variant in variants[0].items():
             if all(when in each for each in variants) and not any(

@@ -28,7 +28,7 @@ def answers(problem: Problem) -> dict[str, NDArray[Any]]:
     Raises
     ------
     TypeError
-        If the problem is of a function in JAX, whose steps are not known.
+        If the problem is of a user's function in JAX: its steps are unknown.
     """
     recording = problem.recording()
     if recording is None:

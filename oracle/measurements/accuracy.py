@@ -1,4 +1,4 @@
-"""How many digits are right: handgrad, ``jax.grad`` and PyTorch's autograd, each beside exact arithmetic.
+"""Accuracy: the digits that handgrad, ``jax.grad`` and PyTorch's autograd get right, against exact arithmetic.
 
 An error is counted in units in the last place of the exact answer and divided by the condition number of that very
 entry: by how much more than its share the answer moves when everything that goes in is rounded. No program can be
@@ -42,7 +42,7 @@ __all__ = ["MAX_ULPS", "SYSTEMS", "Accuracy", "measure", "problems"]
 #: each good to half a unit, or to two for an ``exp``.
 MAX_ULPS = 8
 
-#: What is swept. Each is the size of an activation's argument, of a rule's entries, of a network's weights.
+#: The sweep: sizes of an activation's argument, of a rule's entries, of a network's weights.
 MAGNITUDES = np.logspace(-8, 4, 13)
 _SEEDS = 3
 #: The sizes of the dimensions that are not 3.
@@ -109,7 +109,7 @@ def problems(name: str, dtype: Any) -> Iterator[Problem]:
         return np.asarray(scale * rng.standard_normal(shape), dtype)
 
     draw = _network if name in reference.NETWORKS else _rule
-    # a rule whose value has no dimensions of its own may take anything: its entries count, not their number
+    # a value without dimensions in the annotations: many entries in each problem, so fewer problems
     seeds = _SEEDS if name in reference.NETWORKS or value_dims(reference.RULES[name]) is not None else 1
     for magnitude in np.repeat(MAGNITUDES, seeds):
         yield draw(name, entries, rng, magnitude)
@@ -219,8 +219,8 @@ def _relative_error(given: NDArray[Any], expected: NDArray[Any], dtype: Any) -> 
     """Return |given − expected| / |expected|; below the smallest normal number the format itself loses the digits."""
     tiny = float(np.finfo(dtype).tiny)
     error, size = exact.error(given, expected), np.asarray(np.abs(expected), float)
-    beside = np.divide(error, size, out=np.full(size.shape, np.inf), where=size > 0)
-    return np.where((error == 0) | ((size < tiny) & (error <= tiny)), 0.0, beside)
+    relative = np.divide(error, size, out=np.full(size.shape, np.inf), where=size > 0)
+    return np.where((error == 0) | ((size < tiny) & (error <= tiny)), 0.0, relative)
 
 
 def _by_jax(problem: Problem) -> Mapping[str, Any]:

@@ -73,7 +73,7 @@ def write(
 ) -> int:
     """Write problems into a new folder, each as ``000.json`` and ``000.npz``, and return how many.
 
-    The folder appears when it is whole. Beside the problems lie ``schema.json`` and ``SHA256SUMS``, for
+    The folder appears when it is whole. Next to the problems are ``schema.json`` and ``SHA256SUMS``, for
     ``sha256sum --check``.
 
     Raises
@@ -88,19 +88,19 @@ def write(
         raise FileExistsError(f"{target} must be the name of a new folder, got one that exists")
     if network == "mlp" and activation is None:
         raise ValueError("activation must name the hidden activations of an mlp: --activation tanh relu")
-    beside = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
+    staging = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
     try:
         problems = _draw(network, count, seed, np.dtype(dtype).type, activation)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             for i, problem in enumerate(progress.track(problems, description="exact arithmetic")):
-                _write(beside, f"{i:03d}", problem)
-        (beside / "schema.json").write_text(json.dumps(SCHEMA, indent=2) + "\n")
-        sums = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in sorted(beside.iterdir())]
-        (beside / "SHA256SUMS").write_text("".join(sums))
-        beside.chmod(0o755)
-        os.rename(beside, target)
+                _write(staging, f"{i:03d}", problem)
+        (staging / "schema.json").write_text(json.dumps(SCHEMA, indent=2) + "\n")
+        sums = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in sorted(staging.iterdir())]
+        (staging / "SHA256SUMS").write_text("".join(sums))
+        staging.chmod(0o755)
+        os.rename(staging, target)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
     return len(problems)
 

@@ -32,7 +32,7 @@ class Recording:
     steps: Sequence[Step]
     #: The cotangent of the value.
     cotangent: Any = 1.0
-    #: For second derivatives: the product of this direction and the gradient is what is differentiated.
+    #: For second derivatives: the direction whose inner product with the gradient is differentiated.
     direction: Sequence[Any] | None = None
 
 
@@ -70,7 +70,7 @@ def record(program: Callable[..., Any], *args: Any) -> list[Step]:
 
 
 def exact_form(form: Callable[..., Any]) -> Callable[[F], F]:
-    """Return a decorator that sets a reference rule beside its form in exact arithmetic, ``value, backward = form(x)``.
+    """Return a decorator that gives a reference rule its form in exact arithmetic, ``value, backward = form(x)``.
 
     The decorated rule has the form as its attribute ``exact``, and is recorded where an argument is.
     """

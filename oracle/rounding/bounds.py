@@ -71,7 +71,7 @@ def compare(
     for name, g in given.items():
         g, e, b = np.asarray(g, float), np.asarray(expected[name], float), bound[name]
         if g.size:
-            with np.errstate(over="ignore", invalid="ignore"):  # what is infinitely wrong may be said to be so
+            with np.errstate(over="ignore", invalid="ignore"):  # an infinite error is reported as such
                 excess = np.nan_to_num(np.abs(g - e) / b, nan=np.inf)
             at = tuple(map(int, np.unravel_index(np.argmax(excess), g.shape)))
             found.append(Comparison(name, at, float(g[at]), float(e[at]), float(b[at])))

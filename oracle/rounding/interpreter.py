@@ -1,7 +1,7 @@
 """The operations that JAX breaks a program into, carried out by NumPy, which needs no compiler for a new shape.
 
 Each is carried out on many values at once: the first axis of every operand and result counts them, and JAX's operation
-knows nothing of it. What is not in the tables is carried out by JAX itself, one operation at a time.
+does not see it. JAX itself evaluates the operations that are not in the tables, one at a time.
 """
 
 import functools
@@ -51,8 +51,8 @@ _ENTRY_BY_ENTRY: dict[str, Callable[..., Any]] = {
 }
 
 
-def _behind(axes: Any) -> tuple[int, ...]:
-    """Return the axes as NumPy counts them, behind the first."""
+def _shifted(axes: Any) -> tuple[int, ...]:
+    """Return the axes counted from the second: the first counts the values."""
     return tuple(axis + 1 for axis in axes)
 
 
@@ -64,7 +64,7 @@ def _broadcast_in_dim(x: NDArray[Any], *, shape: Any, broadcast_dimensions: Any,
 
 
 def _dot_general(x: NDArray[Any], y: NDArray[Any], *, dimension_numbers: Any, **_: Any) -> Any:
-    (summed_x, summed_y), (batch_x, batch_y) = (map(_behind, pair) for pair in dimension_numbers)
+    (summed_x, summed_y), (batch_x, batch_y) = (map(_shifted, pair) for pair in dimension_numbers)
     free_x = [i for i in range(1, x.ndim) if i not in (*summed_x, *batch_x)]
     free_y = [i for i in range(1, y.ndim) if i not in (*summed_y, *batch_y)]
     batch, terms, rows, columns = (
@@ -76,7 +76,7 @@ def _dot_general(x: NDArray[Any], y: NDArray[Any], *, dimension_numbers: Any, **
 
 
 def _pad(x: NDArray[Any], value: NDArray[Any], *, padding_config: Any) -> Any:
-    """Put gaps between entries, then entries in front and behind, or, where negative, cut them off."""
+    """Put gaps between the entries, then padding before and after them; negative padding cuts off."""
     gaps = [(0, 0, 0), *padding_config]  # none between the many
     spread = [n + max(n - 1, 0) * gap for n, (_, _, gap) in zip(x.shape, gaps)]
     padded = np.empty([n + max(lo, 0) + max(hi, 0) for n, (lo, hi, _) in zip(spread, gaps)], x.dtype)
@@ -117,14 +117,14 @@ def _gather(x: NDArray[Any], indices: NDArray[Any], *, dimension_numbers: Any, s
     found = np.take_along_axis(x.reshape(len(x), -1), places.reshape(len(x), -1), axis=1).reshape(places.shape)
     first = indices.ndim - 1  # axis of the windows
     found = np.squeeze(found, tuple(first + axis for axis in (*d.collapsed_slice_dims, *d.operand_batching_dims)))
-    return np.moveaxis(found, range(first, found.ndim), _behind(d.offset_dims))
+    return np.moveaxis(found, range(first, found.ndim), _shifted(d.offset_dims))
 
 
 def _scatter_add(
     x: NDArray[Any], indices: NDArray[Any], updates: NDArray[Any], *, dimension_numbers: Any, **_: Any
 ) -> Any:
     d = dimension_numbers
-    window = _behind(d.update_window_dims)
+    window = _shifted(d.update_window_dims)
     along = zip(d.operand_batching_dims, d.scatter_indices_batching_dims)
     left = iter(window)
     ones = (*d.inserted_window_dims, *d.operand_batching_dims)
@@ -142,27 +142,27 @@ def _select_n(which: NDArray[Any], *cases: NDArray[Any]) -> Any:
     return np.where(aligned(which, cases[0].ndim), cases[1], cases[0]) if len(cases) == 2 else NotImplemented
 
 
-#: What is left to JAX after all is ``NotImplemented``.
+#: ``NotImplemented`` leaves the operation to JAX.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension + 1),
     "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "dot_general": _dot_general,
-    "expand_dims": lambda x, *, dimensions: np.expand_dims(x, _behind(dimensions)),
+    "expand_dims": lambda x, *, dimensions: np.expand_dims(x, _shifted(dimensions)),
     "gather": _gather,
     "integer_pow": lambda x, *, y: np.power(x, float(y)),
     "pad": _pad,
-    "reduce_max": lambda x, *, axes, **_: np.max(x, axis=_behind(axes)),
-    "reduce_min": lambda x, *, axes, **_: np.min(x, axis=_behind(axes)),
-    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axis=_behind(axes)),
+    "reduce_max": lambda x, *, axes, **_: np.max(x, axis=_shifted(axes)),
+    "reduce_min": lambda x, *, axes, **_: np.min(x, axis=_shifted(axes)),
+    "reduce_sum": lambda x, *, axes, **_: np.sum(x, axis=_shifted(axes)),
     "reshape": lambda x, *, new_sizes, **_: np.reshape(x, (len(x), *new_sizes)),
-    "rev": lambda x, *, dimensions: np.flip(x, _behind(dimensions)),
+    "rev": lambda x, *, dimensions: np.flip(x, _shifted(dimensions)),
     "scatter-add": _scatter_add,
     "select_n": _select_n,
     "slice": _slice,
     "split": lambda x, *, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis + 1),
-    "squeeze": lambda x, *, dimensions: np.squeeze(x, _behind(dimensions)),
-    "transpose": lambda x, *, permutation: np.transpose(x, (0, *_behind(permutation))),
+    "squeeze": lambda x, *, dimensions: np.squeeze(x, _shifted(dimensions)),
+    "transpose": lambda x, *, permutation: np.transpose(x, (0, *_shifted(permutation))),
 }
 
 
@@ -179,7 +179,7 @@ def evaluate(eqn: Any, *values: NDArray[Any]) -> list[Any]:
 
 
 def aligned(x: Any, ndim: int, leading: int = 1) -> Any:
-    """Return x with axes behind the leading one, as a number has none, so that it can be combined with others."""
+    """Return x with axes of length 1 after the leading ones, so that a scalar broadcasts with arrays."""
     return x if x.ndim == ndim else x.reshape(x.shape[:leading] + (1,) * (ndim - leading))
 
 

@@ -174,9 +174,9 @@ class _Perturbation:
         return [(self.perturb(r, inexact, small), size) for r in results]
 
     def perturb(self, x: Any, inexact: Any, small: Any = None) -> Any:
-        """Return x changed where it is inexact and finite: each entry by ± units of its own, or all to one side.
+        """Return x perturbed where it is inexact and finite: each entry by its own ± units, or all to one side.
 
-        What may be flushed to zero is changed by as much as itself, and nothing by more than what is ``small``, if
+        An entry that may be flushed to zero is changed by as much as itself, and none by more than ``small``, if
         that is given, unless float64 could not tell the change.
         """
         draws = self.units.shape[:-1]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["DTYPES", "SCALES", "SEEDS", "copied", "draw_sizes", "entries", "laid_out", "literal"]
 
 MAX_SIZE = 8
-#: Larger dimensions, where they are wanted: code that works in blocks goes wrong behind the last whole one.
+#: Larger dimensions, for code that works in blocks and goes wrong after the last whole one.
 LARGE_SIZES = (9, 17, 33, 40)
 
 #: Scales of entries, the simplest first: a failing problem shrinks towards it.

@@ -33,7 +33,7 @@ _BINARY = ("add", "subtract", "multiply", "divide", "power", "where", "matmul", 
 _SMOOTH = (*_BINARY, *_UNARY, *_REDUCTIONS, *_PICKS)
 _KINKED = ("absolute", "max", "maximum", "minimum", "relu")
 
-_LARGEST = 50.0  # what is larger is squashed before it is used again
+_LARGEST = 50.0  # larger values are squashed by tanh before they are used again
 # Rules, each with numbers that choose its arguments: a list, so that a step can be left out without the others' change.
 _CHOICES = st.tuples(*[st.sampled_from(range(60))] * 3)  # 60 can be divided by all small numbers
 _STEPS = st.lists(st.tuples(st.sampled_from((*_SMOOTH, *_KINKED)), _CHOICES), min_size=1, max_size=10)
@@ -48,7 +48,7 @@ class ExpressionProblem(Problem):
 
     leaves: tuple[NDArray[Any], ...]
     steps: tuple[Step, ...]
-    #: For second derivatives: the product of this direction and the gradient is what is differentiated.
+    #: For second derivatives: the direction whose inner product with the gradient is differentiated.
     direction: tuple[NDArray[Any], ...] | None = None
 
     @property

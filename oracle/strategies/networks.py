@@ -48,10 +48,10 @@ class NetworkProblem(CheckedProblem):
     kwargs: dict[str, Any] = field(default_factory=dict)
     #: The scale of its entries, and the other features drawn.
     features: frozenset[str] = frozenset()
-    #: True if the gradient with respect to X is asked for as well; there is none with respect to integers.
+    #: True if the gradient with respect to X is computed as well; integers have none.
     input_grad: bool = True
     conventions: Conventions = HANDGRAD
-    #: A loss(params, X, y, reg) in JAX whose gradient is asked for, where it is not the reference of the network.
+    #: A loss(params, X, y, reg) in JAX to check against, instead of the network's reference.
     truth: Callable[..., Any] | None = None
 
     @functools.cached_property
@@ -115,7 +115,7 @@ class NetworkProblem(CheckedProblem):
             return {"loss": value, **tree_leaves(grads), "X": dX}
 
         key = ("network", self.name, self.conventions, *self.kwargs.items())
-        # each choice of keywords is a program of its own: compiled with all its perturbations it would take seconds
+        # each choice of keywords is another program: compiling it with all its perturbations would take seconds
         compiled = "nothing" if not padded else "value" if self.kwargs else "all"
         return Program(value_and_grads, (params, X, y, self._reg, fixed), key, compiled)  # type: ignore[arg-type]
 

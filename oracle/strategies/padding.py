@@ -1,7 +1,7 @@
-"""Every problem padded to one shape, or two: ``jax.jit`` compiles for tenths of a second for each new one.
+"""Pads every problem to one of two shapes: ``jax.jit`` compiles for tenths of a second for each new one.
 
-Padding does not change what is real: a row that does not count has weight 0, a class that does not exist has the score
-−∞, and zeros elsewhere add nothing. What lies in the padding is cut off again.
+Padding does not change the results: a padded row has weight 0, a padded class the score −∞, and zeros elsewhere add
+nothing. The padding is cut off the results.
 """
 
 from collections.abc import Sequence

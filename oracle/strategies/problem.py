@@ -29,7 +29,7 @@ class Program(NamedTuple):
 
     f: Callable[..., dict[str, Any]]
     args: tuple[Any, ...]
-    #: Equal keys, shapes and dtypes mean the same program; None: nobody will ask for it again.
+    #: Equal keys, shapes and dtypes mean the same program; None if it will not be run again.
     key: Hashable = None
     #: Compiled with its perturbations; without them, where these would take seconds to compile; or neither.
     compiled: Literal["all", "value", "nothing"] = "nothing"
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
     #: The special thing, as "an array is read-only".
     when: str
     problem: Any
-    #: The cause of mistakes that show only then, and what is computed; "" for none in particular.
+    #: The cause and algebra of mistakes that show only then; "" for none in particular.
     cause: str = ""
     algebra: str = ""
 
@@ -102,7 +102,7 @@ class Problem(ABC):
 class CheckedProblem(Problem):
     """A problem for the rule or network of a user."""
 
-    #: A function in JAX that the gradient shall be that of, where it is not that of handgrad's rule or network.
+    #: A function in JAX to check against, instead of the reference of a rule or network.
     truth: Callable[..., Any] | None
 
     @abstractmethod
@@ -157,7 +157,7 @@ def call_source(candidate: Any) -> tuple[list[str], str]:
 
 
 def shown_source(entry: str, worst: Any) -> str:
-    """Return the line that prints an entry, and says what is right."""
+    """Return the line that prints an entry, with the correct value as a comment."""
     at = f"[{', '.join(map(str, worst.index))}]" if worst and worst.index else ""
     said = f"  # {worst.given!r}, and right is {worst.expected!r}" if worst else ""
     return f"print({entry}{at}){said}"

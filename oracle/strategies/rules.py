@@ -43,7 +43,7 @@ class RuleProblem(CheckedProblem):
     args: tuple[NDArray[Any], ...]
     kwargs: dict[str, Any]
     cotangent: NDArray[Any]
-    #: A function in JAX whose pullback is asked for, where it is not the reference of the rule.
+    #: A function in JAX to check against, instead of the rule's reference.
     truth: Callable[..., Any] | None = None
 
     @property

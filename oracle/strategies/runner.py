@@ -18,7 +18,7 @@ class ProblemFailed(Exception):
 
 
 class StopDrawing(BaseException):
-    """Raised to end a run at once: what is no Exception, Hypothesis neither repeats nor shrinks."""
+    """Raised to end a run at once: Hypothesis neither repeats nor shrinks what is not an Exception."""
 
 
 def run(
