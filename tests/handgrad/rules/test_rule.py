@@ -1,12 +1,13 @@
-"""The decorators: the formula is data, and the docstring is completed."""
+"""The decorators: the formula is data, and the docstring is completed; pullbacks with and without ``needs``."""
 
+import functools
 import inspect
 
 import numpy as np
 import pytest
 
 from handgrad import RULES
-from handgrad.rules.rule import entrywise, formula
+from handgrad.rules.rule import call_pullback, entrywise, formula
 
 each_rule = pytest.mark.parametrize("name", RULES)
 
@@ -63,3 +64,30 @@ def test_help_shows_formula_errors_example_and_source(name):
         assert f"\n{title}\n{'-' * len(title)}\n" in text
     assert f">>> from handgrad.rules import {name}\n" in text
     assert f"``docs/derivations/{name}.md``" in text
+
+
+class Doubled:
+    def __call__(self, dz, *, needs=(True, True)):
+        return needs
+
+
+def without_needs(dz):
+    needs = "a local variable"
+    return dz, needs
+
+
+@pytest.mark.parametrize(
+    ("backward", "expected"),
+    [
+        (lambda dz, needs: needs, (False, True)),
+        (lambda dz, *, needs=(True, True): needs, (False, True)),
+        (functools.partial(lambda scale, dz, needs: needs, 2.0), (False, True)),
+        (Doubled(), (False, True)),
+        (without_needs, (7.0, "a local variable")),
+        (functools.wraps(Doubled().__call__)(lambda dz: "wrapped"), "wrapped"),
+        (lambda *args, **kwargs: (args, kwargs), ((7.0,), {})),
+        (int, 7),
+    ],
+)
+def test_needs_goes_to_those_pullbacks_alone_that_name_it(backward, expected):
+    assert call_pullback(backward, 7.0, (False, True)) == expected
