@@ -96,7 +96,7 @@ def test_a_leaf_has_the_level_that_it_is_given():
 @pytest.mark.parametrize("shape", [(), (5,), (40, 60), (3, 0)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
 def test_a_fingerprint_is_that_of_a_copy_and_of_no_changed_array(shape, dtype):
-    a = (100 * np.random.default_rng(0).random(shape)).astype(dtype)
+    a = np.array(100 * np.random.default_rng(0).random(shape), dtype)
     before = fingerprint(a)
 
     assert fingerprint(a.copy()) == before
