@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.checks.evaluation import Evaluation
-from oracle.diagnosis import Forward, is_perceptron
+from oracle.diagnosis import ForwardPass, is_perceptron
 from oracle.reports.verdict import Finding
 from oracle.rounding.bounds import Comparison
 from oracle.strategies.networks import NetworkProblem
@@ -56,7 +56,7 @@ def blind_spots(problems: Sequence[Any]) -> Iterator[str]:
     if not any(p.dtype == np.float32 for p in networks):
         yield "float64 alone hides a gradient in a wrong dtype"
     if is_perceptron(networks[0]) and len(networks[0].params) > 2:
-        forwards = [Forward(p) for p in networks]
+        forwards = [ForwardPass(p) for p in networks]
         if not any(np.any(fwd.z[1] <= 0) for fwd in forwards):
             yield "no unit off hides the mask"
         elif not any(np.any(fwd.z[1] == 0) for fwd in forwards):
@@ -99,7 +99,7 @@ def _units(evaluation: Evaluation, name: str, wrong: NDArray[Any]) -> str:
     """Say so if the columns that are wrong are those of the dead units, or of the classes that are absent or not."""
     if not is_perceptron(evaluation.problem):
         return ""
-    fwd, i = Forward(evaluation.problem), _layer(name)
+    fwd, i = ForwardPass(evaluation.problem), _layer(name)
     columns = wrong.any(axis=0) if wrong.ndim == 2 else wrong
     if i == fwd.depth:
         present = np.isin(np.arange(fwd.C), fwd.y)

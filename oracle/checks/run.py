@@ -18,7 +18,7 @@ from oracle import diagnosis
 from oracle.candidates.sandbox import NoAnswer
 from oracle.checks.evaluation import Evaluation, Evaluator
 from oracle.checks.findings import blind_spots, findings, worst_entry
-from oracle.diagnosis import Explanation, Forward, is_perceptron
+from oracle.diagnosis import Explanation, ForwardPass, is_perceptron
 from oracle.gradients import exact
 from oracle.reports.verdict import Verdict
 from oracle.strategies.networks import NetworkProblem
@@ -84,7 +84,7 @@ class CheckRun:
             when,
             tuple(self._remarks(kinks, cancels, failing)),
             tuple(blind_spots([evaluation.problem for evaluation in evaluations])),
-            diagnosis.power(numbers) if numbers else None,
+            diagnosis.detection_power(numbers) if numbers else None,
             self._first_wrong_intermediate(failing),
             shown.problem.reproduction(self.candidate, worst_entry(shown)) if shown else "",
             tuple(notes),
@@ -264,7 +264,7 @@ def _in_common(failing: Sequence[Evaluation], passing: Sequence[Evaluation]) -> 
 
 def _largest_score(evaluation: Evaluation) -> float:
     with np.errstate(all="ignore"):
-        return float(np.max(np.abs(Forward(evaluation.problem).s)))
+        return float(np.max(np.abs(ForwardPass(evaluation.problem).s)))
 
 
 def _of_contract(failing: Sequence[Evaluation]) -> Iterator[Explanation]:

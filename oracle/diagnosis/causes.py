@@ -5,7 +5,7 @@ The names are stable. ``algebra`` is LaTeX: what the derivation says, in the sym
 
 from dataclasses import dataclass
 
-__all__ = ["VOCABULARY", "Cause"]
+__all__ = ["VOCABULARY", "Cause", "Explanation"]
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,21 @@ class Cause:
 
     sentence: str
     algebra: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A cause, the formula that was computed, the arrays that show it and, if it does not always show, when it does."""
+
+    cause: str
+    algebra: str
+    arrays: tuple[str, ...]
+    probes: int
+    when: tuple[str, ...] = ()
+    #: Other causes that explain the same just as well, each with its formula.
+    alternatives: tuple[tuple[str, str], ...] = ()
+    #: True if the layers below are wrong for this reason alone.
+    propagates: bool = False
 
 
 _DS = r"\frac{\partial J}{\partial s_{nj}} = \frac{1}{N}\left(p_{nj} - 1[j = y_n]\right)"

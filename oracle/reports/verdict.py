@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from oracle.diagnosis import VOCABULARY, Explanation, Power
+from oracle.diagnosis import VOCABULARY, DetectionPower, Explanation
 from oracle.rounding.bounds import Comparison
 
 __all__ = ["Finding", "Verdict", "WrongGradient"]
@@ -58,7 +58,7 @@ class Verdict:
         What is right and could be better.
     unseen : tuple of str
         What the problems that were drawn could not have shown.
-    power : Power or None
+    power : DetectionPower or None
         The share of planted mistakes that this check catches, and the smallest error.
     snippet : str
         The smallest failing problem, as code for NumPy alone; empty if nothing failed.
@@ -78,7 +78,7 @@ class Verdict:
     when: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
-    power: Power | None = None
+    power: DetectionPower | None = None
     stage: str = ""
     snippet: str = ""
     notes: tuple[str, ...] = field(default=())

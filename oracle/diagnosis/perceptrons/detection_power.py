@@ -1,17 +1,27 @@
-"""What a check could have seen: the mistakes of the table planted beside the candidate's own answers."""
+"""What a check could have seen: the mistakes of the table, planted beside the candidate's own answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.diagnosis.perceptrons.mistakes import BIASES, HIDDEN, PENALTIES, RIGHT, SCORES, WEIGHTS, Form, Forward
+from oracle.diagnosis.perceptrons.forward_pass import ForwardPass, Layer, is_weight, layer_of
+from oracle.diagnosis.perceptrons.mistakes import (
+    BIAS_PENALTIES,
+    BIASES,
+    HIDDEN,
+    SCORES,
+    WEIGHT_PENALTIES,
+    WEIGHTS,
+    Mistake,
+)
 from oracle.diagnosis.perceptrons.probes import probes
 from oracle.strategies.networks import NetworkProblem
 
-__all__ = ["Power", "power"]
+__all__ = ["DetectionPower", "detection_power"]
 
 Array = NDArray[Any]
 
@@ -20,12 +30,12 @@ ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
-class Power:
+class DetectionPower:
     """How many planted mistakes were caught, which were not, and the smallest error that would have been."""
 
     planted: int
     caught: int
-    #: The cause and formula of each mistake that nothing drawn shows.
+    #: The cause and formula of each mistake that none of the drawn problems shows.
     missed: tuple[tuple[str, str], ...]
     #: An error in one entry as large as this, relative to the largest entry of its gradient, is seen.
     smallest_error: float
@@ -36,21 +46,22 @@ class Power:
         return self.caught / self.planted if self.planted else 0.0
 
 
-def power(checked: Sequence[tuple[NetworkProblem, Mapping[str, Array], Mapping[str, Array]]]) -> Power:
-    """Plant every single mistake of the table in the right gradients and see which the bounds let through.
+def detection_power(
+    checked: Sequence[tuple[NetworkProblem, Mapping[str, Array], Mapping[str, Array]]],
+) -> DetectionPower:
+    """Plant every mistake of the table in the correct gradients and see which the bounds let through.
 
-    ``checked`` are the problems, what is right, and the bounds. What is no mistake in this network, as a missing mask
-    where no layer has one, shows on none of the probes either, and is not planted.
+    ``checked`` are the problems, the correct answers, and the bounds. What is no mistake in this network, as a missing
+    mask where no layer has one, shows on none of the probes either, and is not planted.
     """
     missed: dict[tuple[str, str], None] = {}
     planted = 0
     with np.errstate(all="ignore"):
-        forwards = [(Forward(p), bound) for p, _, bound in checked]
-        first = checked[0][0]
-        samples = [Forward(p) for p in probes(first, seed=0)]
-        for cause, algebra, plant in _mistakes(samples[0].depth):
-            caught = any(_shows(plant(q), bound) for q, bound in forwards)
-            if caught or any(np.any(np.abs(d) > ROUNDING) for q in samples for d in plant(q).values()):
+        passes = [(_Pass(problem), bound) for problem, _, bound in checked]
+        samples = [_Pass(p) for p in probes(checked[0][0], seed=0)]
+        for cause, algebra, change in _mistakes(samples[0].fwd.depth):
+            caught = any(_shows(change(p), bound) for p, bound in passes)
+            if caught or any(np.any(np.abs(d) > ROUNDING) for p in samples for d in change(p).values()):
                 planted += 1
                 if not caught:
                     missed[cause, algebra] = None
@@ -60,58 +71,56 @@ def power(checked: Sequence[tuple[NetworkProblem, Mapping[str, Array], Mapping[s
             largest = np.max(np.abs(expected[name]), initial=0.0)
             if largest and np.isfinite(largest):
                 relative[name] = min(relative.get(name, np.inf), float(np.max(bound[name]) / largest))
-    return Power(planted, planted - len(missed), tuple(missed), max(relative.values(), default=np.inf))
+    return DetectionPower(planted, planted - len(missed), tuple(missed), max(relative.values(), default=np.inf))
 
 
-def _shows(difference: Mapping[str, Array], bound: Mapping[str, Array]) -> bool:
-    return any(not np.all(np.abs(d) <= bound[name]) for name, d in difference.items())
+class _Pass:
+    """The forward pass of a problem, and its layers by number."""
+
+    def __init__(self, problem: NetworkProblem) -> None:
+        self.fwd = ForwardPass(problem)
+        self.layers = {layer.i: layer for layer in self.fwd.backward()}
 
 
-def _mistakes(depth: int) -> Iterator[tuple[str, str, Any]]:
-    """Yield each mistake: its cause, its formula, and a function that gives by how much it changes the gradients."""
-    for form in SCORES[1:]:
-        yield form.cause, form.algebra, lambda q, form=form: _below(q, q.depth, form.of(q) - RIGHT.of(q))
+def _shows(change: Mapping[str, Array], bound: Mapping[str, Array]) -> bool:
+    return any(not np.all(np.abs(d) <= bound[name]) for name, d in change.items())
+
+
+def _mistakes(depth: int) -> Iterator[tuple[str, str, Callable[[_Pass], dict[str, Array]]]]:
+    """Yield the cause and formula of each mistake, and a function that gives how it changes the gradients."""
+    for m in SCORES:
+        yield m.cause, m.algebra, partial(_change_of_scores, m)
     for i in range(depth, 0, -1):
-        for form in HIDDEN[1:] if i < depth else ():
-            yield form.cause, f"{form.algebra}, i = {i}", lambda q, i=i, form=form: _hidden(q, i, form)
-        for form in WEIGHTS[1:]:
-            yield form.cause, f"{form.algebra}, i = {i}", lambda q, i=i, form=form: _weights(q, i, form)
-        for form in BIASES[1:]:
-            yield form.cause, f"{form.algebra}, i = {i}", lambda q, i=i, form=form: _biases(q, i, form)
+        for change, table in (
+            (partial(_change_of_dz, i), HIDDEN if i < depth else ()),
+            (partial(_change_of_gradient, f"W{i}"), WEIGHTS),
+            (partial(_change_of_gradient, f"b{i}"), BIASES),
+        ):
+            for m in table:
+                yield m.cause, f"{m.algebra}, i = {i}", partial(change, m)
     for name in (f"{kind}{i}" for i in range(1, depth + 1) for kind in "Wb"):
-        for form in PENALTIES[1:]:
-            if name.startswith("W") != (form.cause == "l2-on-bias"):
-                yield (
-                    form.cause,
-                    f"{form.algebra}, in d{name}",
-                    lambda q, name=name, form=form: {name: form.of(q, name) - q.penalty(name)} if q.reg else {},
-                )
+        for m in WEIGHT_PENALTIES if is_weight(name) else BIAS_PENALTIES:
+            yield m.cause, f"{m.algebra}, in d{name}", partial(_change_of_penalty, name, m)
 
 
-def _dz(q: Forward, i: int) -> Array:
-    dz = RIGHT.of(q)
-    for j in range(q.depth, i, -1):
-        q.dh = dz @ q.W(j).T  # type: ignore[attr-defined]
-        dz = q.dh * q.slope[j - 1]  # type: ignore[attr-defined]
-    return np.asarray(dz)
+def _change_of_scores(m: Mistake, p: _Pass) -> dict[str, Array]:
+    return _change_of_layer(p.layers[p.fwd.depth], m.formula(p.fwd))
 
 
-def _below(q: Forward, i: int, change: Array) -> dict[str, Array]:
-    """Return what a change of dz_i changes in its own layer: what lies below would change as well."""
-    return {f"W{i}": q.h[i - 1].T @ change, f"b{i}": change.sum(0)}
+def _change_of_dz(i: int, m: Mistake, p: _Pass) -> dict[str, Array]:
+    return _change_of_layer(p.layers[i], m.formula(p.layers[i]))
 
 
-def _hidden(q: Forward, i: int, form: Form) -> dict[str, Array]:
-    u = _dz(q, i + 1)
-    dh = u @ q.W(i + 1).T
-    return _below(q, i, form.of(q, i, u, dh) - dh * q.slope[i])
+def _change_of_layer(layer: Layer, dz: Array) -> dict[str, Array]:
+    """Return what another dz changes in its own layer: what lies below would change as well."""
+    changed = layer.with_dz(dz - layer.dz)
+    return {f"W{layer.i}": changed.dW, f"b{layer.i}": changed.db}
 
 
-def _weights(q: Forward, i: int, form: Form) -> dict[str, Array]:
-    dz = _dz(q, i)
-    return {f"W{i}": form.of(q, i, q.h[i - 1], dz) - q.h[i - 1].T @ dz}
+def _change_of_gradient(name: str, m: Mistake, p: _Pass) -> dict[str, Array]:
+    layer = p.layers[layer_of(name)]
+    return {name: m.formula(layer) - layer.gradient(name)}
 
 
-def _biases(q: Forward, i: int, form: Form) -> dict[str, Array]:
-    dz = _dz(q, i)
-    return {f"b{i}": form.of(q, i, dz) - dz.sum(0)}
+def _change_of_penalty(name: str, m: Mistake, p: _Pass) -> dict[str, Array]:
+    return {name: m.formula(p.fwd.term(name)) - p.fwd.penalty(name)} if p.fwd.reg else {}

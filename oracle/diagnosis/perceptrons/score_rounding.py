@@ -1,11 +1,11 @@
-"""How far the answers move with the scores' last digits: what a program that does not shift them may be off."""
+"""How far the answers move with the scores' last digits: the error of a program that does not shift its scores."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.diagnosis.perceptrons.mistakes import Forward
+from oracle.diagnosis.perceptrons.forward_pass import ForwardPass
 from oracle.strategies.networks import NetworkProblem
 
 __all__ = ["spread_of_scores"]
@@ -21,13 +21,10 @@ def spread_of_scores(problem: NetworkProblem) -> dict[str, NDArray[Any]]:
     is exact, because all that goes into it are small integers, the bound on a correct answer is tighter.
     """
     with np.errstate(all="ignore"):
-        q = Forward(problem)
-        eps = UNITS * np.finfo(problem.dtype).eps * np.max(np.abs(q.s), axis=1, keepdims=True)
-        moved = {"loss": np.asarray(np.sum(eps) * q.weight)}
-        ds = 2 * eps * q.p * q.weight  # |∂pⱼ/∂sₖ| summed over k is 2 pⱼ(1 − pⱼ)
-        for i in range(q.depth, 0, -1):
-            moved[f"W{i}"] = np.abs(q.h[i - 1]).T @ ds
-            moved[f"b{i}"] = ds.sum(0)
-            if i > 1:
-                ds = (ds @ np.abs(q.W(i)).T) * np.abs(q.slope[i - 1])
+        fwd = ForwardPass(problem)
+        eps = UNITS * np.finfo(problem.dtype).eps * np.max(np.abs(fwd.s), axis=1, keepdims=True)
+        moved = {"loss": np.asarray(np.sum(eps) * fwd.weight)}
+        ds = 2 * eps * fwd.p * fwd.weight  # |∂pⱼ/∂sₖ| summed over k is 2 pⱼ(1 − pⱼ)
+        for layer in fwd.magnitudes().backward(ds):
+            moved |= {f"W{layer.i}": layer.dW, f"b{layer.i}": layer.db}
     return moved
