@@ -1,4 +1,4 @@
-"""Golden golden_vectors: whole, checked by their schema and sums, and read by a program in C, right or wrong."""
+"""Golden vectors: complete, valid by their schema and sums, and read by a C program, correct or not."""
 
 import hashlib
 import json
@@ -89,13 +89,13 @@ def test_a_folder_that_exists_is_left_alone(tmp_path, capsys):
 
     assert main(["vectors", str(tmp_path), "--count", "1"]) == 2
 
-    assert "exists: expected the name of a new folder" in capsys.readouterr().err
+    assert "must be the name of a new folder, got one that exists" in capsys.readouterr().err
     assert [f.name for f in tmp_path.iterdir()] == ["mine"]
 
 
 def test_an_mlp_without_activations_is_refused(tmp_path, capsys):
     assert main(["vectors", str(tmp_path / "out"), "--network", "mlp"]) == 2
-    assert "an mlp needs its hidden activations" in capsys.readouterr().err
+    assert "activation must name the hidden activations of an mlp" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
