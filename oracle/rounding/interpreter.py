@@ -148,7 +148,6 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "concatenate": lambda *xs, dimension: np.concatenate(xs, dimension + 1),
     "convert_element_type": lambda x, *, new_dtype, **_: x.astype(new_dtype),
     "dot_general": _dot_general,
-    "expand_dims": lambda x, *, dimensions: np.expand_dims(x, _shifted(dimensions)),
     "gather": _gather,
     "integer_pow": lambda x, *, y: np.power(x, float(y)),
     "pad": _pad,

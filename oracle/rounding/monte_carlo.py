@@ -49,7 +49,7 @@ DRAWS = 16
 _EXACT = frozenset(
     """
     abs argmax argmin broadcast_in_dim ceil clamp concatenate convert_element_type copy dynamic_slice
-    dynamic_update_slice eq expand_dims floor gather ge gt iota le lt max min ne neg pad reduce_max reduce_min reshape
+    dynamic_update_slice eq floor gather ge gt iota le lt max min ne neg pad reduce_max reduce_min reshape
     rev round scatter select_and_scatter select_n sign slice sort split squeeze stop_gradient transpose
     """.split()  # noqa: SIM905
 )

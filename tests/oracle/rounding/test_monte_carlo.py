@@ -1,13 +1,10 @@
-"""The bound: it follows the conditioning, it never alarms, and at an exact kink it gives nothing away."""
+"""The spread: it follows the conditioning, covers what rounding may do, and is 0 where nothing rounds."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from oracle.rounding.bounds import Comparison, bounds, compare
 from oracle.rounding.monte_carlo import DRAWS, with_perturbed_rounding
 
 jax.config.update("jax_enable_x64", True)
@@ -71,7 +68,7 @@ def test_spread_of_a_sum_of_two_is_what_may_be_lost_of_the_smaller(terms, dtype,
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_in_half_of_the_draws_all_that_is_lost_is_lost_together(dtype):
+def test_in_half_of_the_draws_all_lost_digits_have_one_sign(dtype):
     small = np.random.default_rng(0).standard_normal(12) * 10 * np.finfo(dtype).eps  # of which 1000.1 keeps nothing
 
     draws = spread(lambda x: 1000.1 + x, small, dtype=dtype)
@@ -103,8 +100,8 @@ def test_what_may_be_flushed_to_zero_spreads_by_as_much_as_itself():
 def test_in_half_of_the_draws_all_entries_err_to_the_same_side():
     draws = spread(lambda x: x * 0.1, np.full(64, 3.0))
 
-    together = [len(set(np.sign(draw - draws[0]).tolist())) == 1 for draw in draws[1:]]
-    assert sum(together) == DRAWS / 2
+    same_sign = [len(set(np.sign(draw - draws[0]).tolist())) == 1 for draw in draws[1:]]
+    assert sum(same_sign) == DRAWS / 2
 
 
 def test_products_that_cancel_spread_whichever_two_they_are():
@@ -127,40 +124,3 @@ def test_an_operation_is_changed_by_no_less_than_it_may_err_and_no_more_than_thr
     changes = np.abs(draws[1:] - draws[0]) / (np.finfo(np.float32).eps * draws[0])
     assert 0.499 < changes.min() < 0.51
     assert 1.49 < changes.max() < 1.501
-
-
-def test_bound_holds_for_single_precision_against_double():
-    rng = np.random.default_rng(0)
-    args = tuple(rng.standard_normal(s).astype(np.float32) for s in [(20, 30), (30, 10)])
-
-    def f(x, W):
-        return jnp.log1p(jnp.exp(jnp.tanh(x @ W) @ W.T))
-
-    draws = spread(f, *(a.astype(float) for a in args), dtype=np.float32)
-    bound = bounds(draws, scale=1.0, dtype=np.float32)
-    error = np.abs(np.asarray(f(*args)) - draws[0])
-
-    assert 0 < np.max(error / bound) < 1
-    assert np.max(bound / np.abs(draws[0])) < 1e-4
-
-
-def test_worst_entry_is_the_one_furthest_out_by_its_own_bound():
-    expected = {"W": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.array([1.0])}
-    given = {"W": np.array([[1.0, 2.5], [3.1, 4.0]]), "b": np.array([1.0])}
-    bound = {"W": np.array([[0.1, 1.0], [0.01, 0.1]]), "b": np.array([0.1])}
-
-    W, b = compare(given, expected, bound)
-
-    assert W == Comparison("W", (1, 0), 3.1, 3.0, 0.01)
-    assert not W.agrees
-    assert W.excess == pytest.approx(10)
-    assert str(W) == "W[1, 0] is 3.1, expected 3.0: the error 1.0e-01 exceeds the bound 1.0e-02"
-    assert b.agrees
-
-
-@given(wrong=st.sampled_from([np.nan, np.inf, -np.inf]))
-def test_what_is_not_finite_never_agrees(wrong):
-    (comparison,) = compare({"W": np.array([0.0, wrong])}, {"W": np.zeros(2)}, {"W": np.ones(2)})
-
-    assert comparison.index == (1,)
-    assert not comparison.agrees

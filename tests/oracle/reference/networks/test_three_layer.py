@@ -32,10 +32,7 @@ def test_loss_is_the_mean_cross_entropy_and_half_the_squared_weights():
 
 
 def test_it_is_a_multilayer_perceptron_of_two_rectified_layers():
-    ours, theirs = (
-        jax.value_and_grad(f)(params, X, y, 0.2)
-        for f in (loss, lambda *args: mlp.loss(*args, activation=("relu", "relu")))
-    )
+    def same(*args):
+        return mlp.loss(*args, activation=("relu", "relu"))
 
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-15)
+    assert str(jax.make_jaxpr(loss)(params, X, y, 0.2)) == str(jax.make_jaxpr(same)(params, X, y, 0.2))
