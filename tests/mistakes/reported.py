@@ -93,7 +93,7 @@ def written_to_one_buffer(q):
     return {"loss": q.J, **kept}
 
 
-MADE = {
+REPORTED = {
     # scaling
     "mean taken twice": mistake(
         *GRADIENTS,

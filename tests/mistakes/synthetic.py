@@ -46,7 +46,7 @@ def taken_for_contiguous(a):
     return memory.ravel(order="K")[: a.size].reshape(a.shape)
 
 
-INVENTED = {
+SYNTHETIC = {
     # left over from training
     "dropout with a fixed seed": mistake(
         *ALL,

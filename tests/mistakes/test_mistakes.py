@@ -16,12 +16,12 @@ from oracle.strategies.networks import network_problems
 from oracle.strategies.rules import rule_problems
 
 from .correct import CORRECT
-from .reported import MADE
+from .reported import REPORTED
 from .rules import RIGHT, WRONG
-from .synthetic import INVENTED
+from .synthetic import SYNTHETIC
 from .two_layer import answers_by
 
-MISTAKES = MADE | INVENTED
+MISTAKES = REPORTED | SYNTHETIC
 PROBLEMS = 200
 SEEDS = 3
 

@@ -6,11 +6,11 @@ import oracle
 
 from .candidates import candidate
 from .causes import CAUSES
-from .reported import MADE, buffers
+from .reported import REPORTED, buffers
 from .styles import STYLES, right
-from .synthetic import INVENTED
+from .synthetic import SYNTHETIC
 
-MISTAKES = MADE | INVENTED
+MISTAKES = REPORTED | SYNTHETIC
 RIGHT = right()
 #: What the contract does not allow handgrad, and is no mistake in other people's code.
 FINE = {
@@ -36,7 +36,7 @@ def test_cause_is_named_and_no_other(name):
 
 @pytest.mark.parametrize("name", sorted(FINE))
 def test_what_handgrad_may_not_do_is_fine_in_other_peoples_code(name):
-    verdict = oracle.check(candidate(INVENTED[name].formulas), "two_layer")
+    verdict = oracle.check(candidate(SYNTHETIC[name].formulas), "two_layer")
 
     assert verdict.ok, str(verdict)
 

@@ -10,8 +10,8 @@ import oracle
 from oracle.diagnosis import VOCABULARY
 from tests.mistakes.candidates import candidate
 from tests.mistakes.causes import CAUSES
-from tests.mistakes.reported import MADE, buffers
-from tests.mistakes.synthetic import INVENTED
+from tests.mistakes.reported import REPORTED, buffers
+from tests.mistakes.synthetic import SYNTHETIC
 
 HEAD = """# The causes that a verdict can name
 
@@ -47,11 +47,11 @@ def main() -> int:
     right = named = 0
     for name, expected in CAUSES.items():
         buffers.clear()
-        mistake = (MADE | INVENTED)[name]
+        mistake = (REPORTED | SYNTHETIC)[name]
         verdict = oracle.check(candidate(mistake.formulas), "two_layer")
         right += verdict.causes == expected and not verdict.ok
         named += bool(verdict.causes)
-        seen = f"[a thread]({mistake.seen})" if mistake.seen else "courses" if name in MADE else "invented"
+        seen = f"[a thread]({mistake.seen})" if mistake.seen else "courses" if name in REPORTED else "invented"
         print(f"| {name} | {seen} | {', '.join(f'`{c}`' for c in verdict.causes) or 'none named'} |", flush=True)
     if right != len(CAUSES):
         print(f"{len(CAUSES) - right} verdicts are not as expected", file=sys.stderr)
