@@ -79,23 +79,25 @@ class Evaluation:
         return any(np.isfinite(c.expected) and not np.isfinite(c.given) for c in self.wrong)
 
 
-def evaluate(problem: Problem, answers: Callable[[Any], Mapping[str, Any]] | None = None) -> Evaluation:
+def evaluate(
+    problem: Problem, answers: Callable[[Any], Mapping[str, Any]] | None = None, *, compiled: bool = False
+) -> Evaluation:
     """Hold handgrad's answers, or others, to the contract, and compare them with JAX's and exact arithmetic's."""
-    found = _evaluate(problem, answers or type(problem).answers)
+    found = _evaluate(problem, answers or type(problem).answers, compiled=compiled)
     if not found.failed:
         return found
     plain = ((v.when, _evaluate(v.problem, answers or type(problem).answers)) for v in problem.variants())
     return replace(found, only_where=tuple(when for when, other in plain if not other.failed))
 
 
-def _evaluate(problem: Problem, answers: Callable[[Any], Mapping[str, Any]]) -> Evaluation:
+def _evaluate(problem: Problem, answers: Callable[[Any], Mapping[str, Any]], *, compiled: bool = False) -> Evaluation:
     try:
         given, violations = contract.call(lambda: answers(problem), problem.arguments(), problem.like())
     except Exception as error:
         return Evaluation(problem, (Violation(f"{type(error).__name__}: {error}", "raises", ""),))
     if violations:  # what has the wrong shape cannot be compared, and what changes need not be
         return Evaluation(problem, violations)
-    reference = autodiff.answers(problem)
+    reference = autodiff.answers(problem, compiled=compiled)
     found = reference.compare(given)
     answer = Answer(dict(given))
     if all(c.agrees for c in found):

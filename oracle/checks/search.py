@@ -30,18 +30,20 @@ def search(
     known: int = 0,
     database: ExampleDatabase | None = None,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+    compiled: bool = False,
 ) -> None:
     """Draw problems for a rule or network and call ``found`` with each and its evaluation.
 
     After the first that fails, Hypothesis looks for smaller ones; the last one found is the smallest. Each is saved in
     the database, if there is one. The first ``known`` problems, of which all are correct, are drawn and not evaluated.
+    ``compiled`` takes seconds first, and pays off from about a thousand problems.
     """
     count = itertools.count(1)
 
     def test(problem: Problem) -> None:
         if next(count) <= known:
             return
-        evaluation = evaluate(problem)
+        evaluation = evaluate(problem, compiled=compiled)
         found(problem, evaluation)
         if evaluation.failed:
             raise ProblemFailed

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from oracle.rounding.bounds import Comparison, best_of, bounds, compare
 from oracle.rounding.monte_carlo import with_perturbed_rounding
 from oracle.strategies.padding import unpad
-from oracle.strategies.problem import Keyed, Problem, Program
+from oracle.strategies.problem import Keyed, Problem
 
 __all__ = ["Reference", "answers"]
 
@@ -43,20 +43,21 @@ class Reference:
         return found
 
 
-def answers(problem: Problem) -> Reference:
+def answers(problem: Problem, *, compiled: bool = False) -> Reference:
     """Run the problem's program in float64, as it is and with its rounding perturbed.
 
-    It is traced once for each key, shape and dtype. The reference of a float32 problem is so exact that only the
-    answer's own rounding remains between the two.
+    It is traced once for each key, shape and dtype, and interpreted by NumPy; or, if it can be and should be, compiled
+    by JAX: that takes seconds, and pays off after a thousand problems. The reference of a float32 problem is so exact
+    that only the answer's own rounding remains between the two.
     """
     program, dtype, like = problem.program(), problem.dtype, problem.like()
     leaves, structure = jax.tree.flatten(program.args)
     leaves = [np.asarray(a, float) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in leaves]
     wide = jax.tree.unflatten(structure, leaves)
-    if program.key is None:
-        run = _perturbed(program, wide)
-    else:
-        run = _cached(Keyed((program.key, structure, *((a.shape, a.dtype) for a in leaves)), (program, wide)))
+    compiled = compiled and program.compilable
+    key = object() if program.key is None else program.key
+    shapes = ((a.shape, a.dtype) for a in leaves)
+    run = _perturbed(Keyed((key, compiled, structure, *shapes), (program.f, compiled, wide)))
     expected, draws = run(dtype, *wide)
 
     def by_jax() -> dict[str, NDArray[Any]]:
@@ -67,20 +68,11 @@ def answers(problem: Problem) -> Reference:
     return Reference(
         {name: unpad(expected[name], a) for name, a in like.items()},
         {name: bounds(unpad(draws[name], a), scale=scale, dtype=dtype) for name, a in like.items()},
-        by_jax if program.compiled == "nothing" else None,
+        None if compiled else by_jax,
     )
 
 
-def _perturbed(program: Program, example: Any) -> Callable[..., tuple[Any, Any]]:
-    if program.compiled == "all":
-        return with_perturbed_rounding(program.f, *example)
-    interpreted = with_perturbed_rounding(program.f, *example, compiled=False)
-    if program.compiled == "nothing":  # jax.jit would take tenths of a second for each shape
-        return interpreted
-    value = jax.jit(program.f)
-    return lambda dtype, *args: (value(*args), interpreted(dtype, *args)[1])
-
-
 @functools.lru_cache(CACHE_SIZE)
-def _cached(asked: Keyed) -> Callable[..., tuple[Any, Any]]:
-    return _perturbed(*asked.value)
+def _perturbed(program: Keyed) -> Callable[..., tuple[Any, Any]]:
+    f, compiled, example = program.value
+    return with_perturbed_rounding(f, *example, compiled=compiled)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
+
 from oracle.reference.rules.arithmetic import multiply
 from oracle.reference.rules.penalties import l2
 from oracle.reference.tree import tree_leaves
@@ -48,13 +50,14 @@ class Conventions:
     def loss(self, loss: Callable[..., Any]) -> Callable[..., Any]:
         """Return a reference's loss under these conventions."""
 
-        def under_these(params: Any, X: Any, y: Any, reg: Any, **options: Any) -> Any:
-            J = loss(params, X, y, 0.0, **options)
+        def under_these(params: Any, X: Any, y: Any, reg: Any, *, where: Any = None) -> Any:
+            J = loss(params, X, y, 0.0, where=where)
             if not self.mean:
-                J = multiply(J, float(len(y)))  # type: ignore[arg-type]
+                J = multiply(J, float(len(y)) if where is None else jnp.sum(where))  # type: ignore[arg-type]
             for a in tree_leaves(params).values():
                 if self.biases or a.ndim > 1:
-                    J = J + l2(a, reg=self.strength(a.ndim, reg))
+                    real = a if where is None else jnp.where(jnp.isfinite(a), a, 0)  # a padded class has the bias −∞
+                    J = J + l2(real, reg=self.strength(a.ndim, reg))
             return J
 
         return loss if self == HANDGRAD else under_these

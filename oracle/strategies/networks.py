@@ -102,7 +102,7 @@ class NetworkProblem(CheckedProblem):
             return Program(value_and_grad, (self.params, self.X, self.y, self._reg), ("loss", truth))
         loss = self._reference()
         params, X, y, fixed = self.params, self.X.astype(self.dtype), _integers(self.y), {}
-        padded = self.conventions == HANDGRAD and value_dims(reference.NETWORKS[self.name].loss) is not None
+        padded = value_dims(reference.NETWORKS[self.name].loss) is not None
         if padded:
             size = padded_size((X, *self.named_params.values()))
             specs = tree_leaves(param_specs(reference.NETWORKS[self.name].loss, **self.kwargs))
@@ -115,9 +115,8 @@ class NetworkProblem(CheckedProblem):
             return {"loss": value, **tree_leaves(grads), "X": dX}
 
         key = ("network", self.name, self.conventions, *self.kwargs.items())
-        # each choice of keywords is another program: compiling it with all its perturbations would take seconds
-        compiled = "nothing" if not padded else "value" if self.kwargs else "all"
-        return Program(value_and_grads, (params, X, y, self._reg, fixed), key, compiled)  # type: ignore[arg-type]
+        # each choice of keywords is another program, too rare to pay off
+        return Program(value_and_grads, (params, X, y, self._reg, fixed), key, padded and not self.kwargs)
 
     def recording(self) -> Recording | None:
         if self.truth is not None:
@@ -192,7 +191,8 @@ def network_problems(
     """
     dtype = draw(DTYPES) if dtype is None else dtype
     loss = reference.NETWORKS[name].loss
-    kwargs = {k: keywords[k] if keywords.get(k) is not None else draw(_choices(loss, k)) for k in keyword_specs(loss)}
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items() if v is not None}
+    kwargs = {k: given[k] if k in given else draw(_choices(loss, k)) for k in keyword_specs(loss)}
     params, data = param_specs(loss, **kwargs), data_specs(loss)
     specs, X_spec, y_spec = tree_leaves(params), data["X"], data["y"]
     assert isinstance(X_spec, ArraySpec)

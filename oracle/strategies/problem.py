@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ class Program(NamedTuple):
     args: tuple[Any, ...]
     #: Equal keys, shapes and dtypes mean the same program; None if it will not be run again.
     key: Hashable = None
-    #: Compiled with its perturbations; without them, where these would take seconds to compile; or neither.
-    compiled: Literal["all", "value", "nothing"] = "nothing"
+    #: True if many problems have the same shapes, being padded: it may pay off to compile the program.
+    compilable: bool = False
 
 
 class Variant(NamedTuple):

@@ -102,8 +102,7 @@ class RuleProblem(CheckedProblem):
             value, backward = jax.vjp(lambda *a: f(*a, **kwargs, **fixed), *args)
             return {"value": value, **dict(zip(names, backward(cotangent)))}
 
-        compiled = "all" if padded or self.truth is not None else "nothing"
-        return Program(vjp, (args, kwargs, cotangent), ("rule", f, repr(fixed)), compiled)  # type: ignore[arg-type]
+        return Program(vjp, (args, kwargs, cotangent), ("rule", f, repr(fixed)), padded)
 
     def recording(self) -> Recording | None:
         if self.truth is not None:

@@ -41,7 +41,7 @@ def interpreted(f, *args):
 @given(data=st.data())
 def test_padded_or_interpreted_rules_give_what_jax_gives(name, data):
     problem = data.draw(rule_problems(name, np.float64))
-    by_jax = autodiff.answers(problem)
+    by_jax = autodiff.answers(problem, compiled=True)
     args = problem.args, problem.cotangent
 
     def vjp(args, cotangent):
@@ -63,7 +63,7 @@ def test_padded_or_interpreted_rules_give_what_jax_gives(name, data):
 @given(data=st.data())
 def test_padded_networks_give_what_unpadded_ones_give(name, data):
     problem = data.draw(network_problems(name, np.float64))
-    padded = autodiff.answers(problem)
+    padded = autodiff.answers(problem, compiled=True)
 
     loss = functools.partial(reference.NETWORKS[name].loss, **problem.kwargs)
     args = problem.params, problem.X.astype(float), problem.y.astype(int), problem.reg
