@@ -1,4 +1,4 @@
-"""Every mistake is caught by name within 200 problems, whatever the seed; what is right is left alone."""
+"""Every mistake is caught by name within 200 problems, whatever the seed; correct forms pass."""
 
 import re
 import secrets
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from oracle.checks.evaluation import evaluate
 from oracle.strategies.networks import network_problems
 from oracle.strategies.rules import rule_problems
+from oracle.strategies.runner import StopDrawing
 
 from .correct import CORRECT
 from .reported import REPORTED
@@ -30,10 +31,6 @@ two_layer_problems = network_problems("two_layer").map(lambda problem: replace(p
 thorough = settings(max_examples=max(PROBLEMS, settings().max_examples))
 
 
-class Enough(BaseException):
-    """Ends a run at once: what is no Exception, Hypothesis neither repeats nor shrinks."""
-
-
 def answers_of(form):
     def answers(problem):
         with np.errstate(all="ignore"):
@@ -42,41 +39,41 @@ def answers_of(form):
     return answers
 
 
-def what(complaint):
-    """Return the array whose numbers are wrong, or the whole sentence of another complaint."""
-    return re.sub(r"(\[[\d, ]+\])? is .* exceeds the bound .*", "", complaint)
+def subject(failure):
+    """Return the array whose numbers are wrong, or the whole sentence of another failure."""
+    return re.sub(r"(\[[\d, ]+\])? is .* exceeds the bound .*", "", failure)
 
 
-def found(pattern, complaints):
-    return any(re.fullmatch(pattern, c) for c in complaints)
+def found(pattern, failures):
+    return any(re.fullmatch(pattern, f) for f in failures)
 
 
-def complaints_of(problems, answers, named, seed):
-    """Return what the oracle complains of in a run, which ends early where all that is expected was said."""
-    complaints = set()
+def failures_in(problems, answers, named, seed):
+    """Return the subjects of all failures in a run, which ends early once all the expected ones have occurred."""
+    failures = set()
 
     @hypothesis.seed(seed)
     @settings(max_examples=PROBLEMS, database=None, phases=[Phase.generate])
     @given(problems)
     def run(problem):
-        complaints.update(map(what, evaluate(problem, answers).failures))
-        if all(found(pattern, complaints) for pattern in named):
-            raise Enough
+        failures.update(map(subject, evaluate(problem, answers).failures))
+        if all(found(pattern, failures) for pattern in named):
+            raise StopDrawing
 
-    with suppress(Enough):
+    with suppress(StopDrawing):
         run()
-    return complaints
+    return failures
 
 
 def check_caught_by_name(problems, answers, named):
     seeds = [secrets.randbits(32) for _ in range(SEEDS)]
 
-    runs = [complaints_of(problems, answers, named, seed) for seed in seeds]
+    runs = [failures_in(problems, answers, named, seed) for seed in seeds]
 
-    said = set().union(*runs)
+    failures = set().union(*runs)
     assert all(runs), f"not caught with each of the seeds {seeds}"
-    assert all(found(pattern, said) for pattern in named), f"not named with any of the seeds {seeds}: {said}"
-    unfounded = {c for c in said if not found("|".join(named), [c]) and not c.startswith("wrong only where")}
+    assert all(found(pattern, failures) for pattern in named), f"not named with any of the seeds {seeds}: {failures}"
+    unfounded = {f for f in failures if not found("|".join(named), [f]) and not f.startswith("wrong only where")}
     assert not unfounded, f"with one of the seeds {seeds}"
 
 
@@ -93,14 +90,14 @@ def test_mistake_in_a_rule_is_caught_by_name(name):
 @pytest.mark.parametrize("name", CORRECT)
 @thorough
 @given(problem=two_layer_problems)
-def test_right_form_is_left_alone(name, problem):
+def test_correct_form_passes(name, problem):
     assert not evaluate(problem, answers_by(CORRECT[name])).failures
 
 
 @pytest.mark.parametrize("name", RIGHT)
 @thorough
 @given(data=st.data())
-def test_right_form_of_a_rule_is_left_alone(name, data):
+def test_correct_form_of_a_rule_passes(name, data):
     problem = data.draw(rule_problems(RIGHT[name].rule))
 
     assert not evaluate(problem, answers_of(RIGHT[name])).failures

@@ -1,4 +1,4 @@
-"""The verdict on every mistake names its cause and no other, in at most 15 lines; what is right is not scolded."""
+"""The verdict on every mistake names its cause and no other, in at most 15 lines; correct programs pass."""
 
 import pytest
 
@@ -12,10 +12,10 @@ from .synthetic import SYNTHETIC
 
 MISTAKES = REPORTED | SYNTHETIC
 RIGHT = right()
-#: What the contract does not allow handgrad, and is no mistake in other people's code.
+#: Not allowed in handgrad itself, and no mistake in your code.
 FINE = {
     "loss a Python float",  # a loss may be any number
-    "log-sum-exp that is not shifted",  # as right as scores whose last digits are rounded allow: a remark
+    "log-sum-exp that is not shifted",  # within what rounding of the scores allows: a remark
 }
 
 
@@ -35,18 +35,18 @@ def test_cause_is_named_and_no_other(name):
 
 
 @pytest.mark.parametrize("name", sorted(FINE))
-def test_what_handgrad_may_not_do_is_fine_in_other_peoples_code(name):
+def test_some_violations_are_fine_in_your_code(name):
     verdict = oracle.check(candidate(SYNTHETIC[name].formulas), "two_layer")
 
     assert verdict.ok, str(verdict)
 
 
-#: Every style, and of the eight conventions of each form another one.
+#: Every style, each with another of the eight conventions.
 SOME = [*RIGHT][: len(STYLES)] + [*RIGHT][len(STYLES) :: 9]
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_right_program_is_not_scolded(name):
+def test_correct_program_passes(name):
     program, conventions = RIGHT[name]
 
     verdict = oracle.check(program, "two_layer", conventions=conventions, seed=None, examples=60)

@@ -35,7 +35,7 @@ UNKNOWN = """
     def test_unknown(gradient_problem):
         pass
 """
-ASKS_NOTHING = """
+NO_PROBLEMS = """
     import sys
 
     def test_no_jax():
@@ -55,8 +55,8 @@ def printed(tmp_path_factory):
     return run(tmp_path_factory.mktemp("session"), SESSION)
 
 
-def told(printed, test):
-    """Return what a failing test printed, its problems together."""
+def printed_by(printed, test):
+    """Return the lines that a failing test printed, for all its problems."""
     parts = re.split(r"^_+ (\w+)\[?.*\]? _+$", printed, flags=re.MULTILINE)
     return pytest.LineMatcher("".join(b for name, b in zip(parts[1::2], parts[2::2]) if name == test).splitlines())
 
@@ -68,23 +68,23 @@ def test_a_right_gradient_passes_on_every_problem_and_a_wrong_one_on_none(printe
 
 
 def test_a_wrong_gradient_fails_with_the_entry_and_the_problem(printed):
-    lines = told(printed, "test_wrong")
+    lines = printed_by(printed, "test_wrong")
 
     lines.fnmatch_lines(["*the gradient is wrong:", "*b2[[]*expected*exceeds the bound*", "*params = {*"])
     lines.no_fnmatch_line("*pytest_plugin.py:*")
 
 
 def test_shape_and_missing_gradients_are_named(printed):
-    told(printed, "test_shape").fnmatch_lines(["*W1 has shape (1, *), expected (*", "*b2 is missing"])
+    printed_by(printed, "test_shape").fnmatch_lines(["*W1 has shape (1, *), expected (*", "*b2 is missing"])
 
 
-def test_an_unknown_network_is_said_to_be_so(tmp_path):
+def test_an_unknown_network_is_an_error_by_name(tmp_path):
     lines = pytest.LineMatcher(run(tmp_path, UNKNOWN).splitlines())
 
     lines.fnmatch_lines(["*network must be one of *two_layer*, got 'two_layers'*"])
 
 
-def test_a_session_that_asks_for_nothing_imports_nothing(tmp_path):
-    printed = run(tmp_path, ASKS_NOTHING, "-q", "-p", "no:hypothesispytest")
+def test_a_session_without_problems_imports_nothing(tmp_path):
+    printed = run(tmp_path, NO_PROBLEMS, "-q", "-p", "no:hypothesispytest")
 
     assert "1 passed" in printed, printed

@@ -1,4 +1,4 @@
-"""Code that is called otherwise is adapted, and not rewritten; wrong code stays wrong."""
+"""Code with another calling convention is adapted, not rewritten; wrong code stays wrong."""
 
 from collections import namedtuple
 from types import SimpleNamespace
@@ -83,7 +83,7 @@ def test_an_adapted_mistake_is_named():
     assert verdict.causes == ("mean-missing", "l2-missing")
 
 
-def test_what_is_no_function_is_refused():
+def test_an_argument_that_is_no_function_is_refused():
     with pytest.raises(TypeError, match="f must be callable, got int"):
         oracle.adapt(3)
 
@@ -160,7 +160,7 @@ def test_a_function_of_torch_is_taken_as_it_is():
     assert verdict.causes == ("factor-wrong",)
 
 
-def test_a_rule_of_ones_own_is_checked_against_any_function():
+def test_a_rule_of_your_own_is_checked_against_any_function():
     def my_square(x):
         return x * x, lambda dy: (dy * x,)
 

@@ -1,4 +1,4 @@
-"""Each breach of the contract is named."""
+"""Each violation of the contract is named."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def overwriting(W, earlier=[]):  # noqa: B006
 
 
 @pytest.mark.parametrize(
-    ("function", "breach"),
+    ("function", "violation"),
     [
         (mutating, "W was written to"),
         (wrong_shape, "W has shape (1, 3), expected (3,)"),
@@ -72,20 +72,20 @@ def overwriting(W, earlier=[]):  # noqa: B006
         (overwriting, "W of an earlier call was changed by a later one"),
     ],
 )
-def test_breach_is_named(function, breach):
+def test_violation_is_named(function, violation):
     W = np.array([1.0, 2.0, 3.0])
 
-    _, breaches = call(lambda: function(W), {"W": W}, {"loss": np.zeros(()), "W": W})
+    _, violations = call(lambda: function(W), {"W": W}, {"loss": np.zeros(()), "W": W})
 
-    assert breach in breaches
+    assert violation in violations
 
 
-def test_keeping_the_contract_is_no_breach():
+def test_a_right_function_violates_nothing():
     W = np.array([1.0, 2.0, 3.0])
 
-    results, breaches = call(lambda: right(W), {"W": W}, {"loss": np.zeros(()), "W": W})
+    results, violations = call(lambda: right(W), {"W": W}, {"loss": np.zeros(()), "W": W})
 
-    assert breaches == ()
+    assert violations == ()
     assert results["W"].tolist() == [2.0, 4.0, 6.0]
 
 

@@ -1,4 +1,4 @@
-"""Somebody else's code can do anything, and gets a verdict: never a traceback, never a hang."""
+"""Whatever a candidate does, it gets a verdict: never a traceback, never a hang."""
 
 import _thread
 import sys
@@ -78,7 +78,7 @@ def ragged(params, X, y, reg):
 
 
 @pytest.mark.parametrize(
-    ("candidate", "cause", "said"),
+    ("candidate", "cause", "sentence"),
     [
         (raises, "raises", "it raises KeyError: 'W3'"),
         (raises_for_one_row, "raises", "it raises IndexError: tuple index out of range"),
@@ -92,21 +92,21 @@ def ragged(params, X, y, reg):
         (ragged, "not-an-answer", "W1 is a list that makes no array"),
     ],
 )
-def test_what_a_candidate_does_is_said_in_a_line(candidate, cause, said):
+def test_a_failure_is_named_in_one_sentence(candidate, cause, sentence):
     verdict = check(candidate)
 
     assert not verdict.ok
     assert verdict.causes == (cause,)
-    assert said in str(verdict)
+    assert sentence in str(verdict)
 
 
-def test_an_error_on_some_problems_comes_with_what_they_share():
+def test_an_error_on_some_problems_names_what_they_have_in_common():
     verdict = check(raises_for_one_row)
 
     assert verdict.when == ("N = 1",)
 
 
-def test_what_does_not_return_is_left_behind_after_the_time_limit():
+def test_a_candidate_that_hangs_is_abandoned_at_the_time_limit():
     started = time.perf_counter()
 
     verdict = check(hangs, time_limit=0.3)
@@ -123,7 +123,7 @@ def test_nan_is_wrong_and_not_called_an_overflow():
     assert "overflow" not in verdict.causes
 
 
-def test_what_it_prints_is_kept_back_and_counted(capsys):
+def test_output_is_counted_and_not_shown(capsys):
     def prints(params, X, y, reg):
         print("x" * 100_000)
         return right(params, X, y, reg)
@@ -136,7 +136,7 @@ def test_what_it_prints_is_kept_back_and_counted(capsys):
     assert len(str(verdict)) < 3000
 
 
-def test_warnings_of_the_candidate_are_its_own_affair(recwarn):
+def test_warnings_of_the_candidate_are_ignored(recwarn):
     def warns(params, X, y, reg):
         np.divide(1.0, np.zeros(1))
         return right(params, X, y, reg)
@@ -145,7 +145,7 @@ def test_warnings_of_the_candidate_are_its_own_affair(recwarn):
     assert not recwarn.list
 
 
-def test_arguments_stay_the_users_own():
+def test_a_candidate_writes_to_copies_alone():
     drawn = []
 
     def writes(params, X, y, reg):
@@ -161,7 +161,7 @@ def test_arguments_stay_the_users_own():
     assert len({id(X) for X in drawn}) == len(drawn)
 
 
-def test_an_interrupted_check_says_what_it_found_until_then():
+def test_an_interrupted_check_reports_what_it_has_found():
     calls = []
 
     def interrupts(params, X, y, reg):

@@ -1,4 +1,4 @@
-"""The oracle catches what is planted, names it, shrinks it, and stays silent otherwise."""
+"""Planted errors are found, named and shrunk; correct answers pass, even where JAX is inaccurate."""
 
 # ruff: noqa: E501 (a table reads best a row a line)
 
@@ -10,7 +10,7 @@ import types
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import Phase, find, given, settings
+from hypothesis import Phase, find, settings
 
 import handgrad
 from handgrad.networks.perceptrons import three_layer, two_layer
@@ -18,7 +18,7 @@ from handgrad.rules import activations, losses, penalties
 from oracle.checks.evaluation import evaluate
 from oracle.checks.search import search, training_run
 from oracle.strategies.networks import NetworkProblem, network_problems
-from oracle.strategies.rules import RuleProblem, rule_problems
+from oracle.strategies.rules import RuleProblem
 
 affine = sys.modules["handgrad.rules.affine"]  # handgrad.rules.affine is the rule itself
 
@@ -71,13 +71,13 @@ def run(name, problems=300):
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_planted_error_is_found_named_and_shrunk(monkeypatch, what):
-    module, right, wrong, complaint = PLANTED[what]
+    module, right, wrong, failure = PLANTED[what]
     name = plant(monkeypatch, module, right, wrong)
 
     problem, evaluation = run(name)[-1]
 
     assert evaluation.failures
-    assert any(re.search(complaint, c) for c in evaluation.failures), evaluation.failures
+    assert any(re.search(failure, f) for f in evaluation.failures), evaluation.failures
     sizes = problem.X.shape if name in handgrad.NETWORKS else problem.args[0].shape
     assert max(sizes) <= 3
 
@@ -96,31 +96,6 @@ def test_snippet_reproduces_the_failure(monkeypatch, what):
     shown = next(c for c in evaluation.comparisons if not c.agrees)
     everything = {"loss": variables.get("loss"), **variables.get("grads", {}), **variables}
     assert everything[shown.name][shown.index] == shown.given
-
-
-@given(problem=network_problems("mlp"))
-def test_network_snippet_gives_the_same_problem(problem):
-    variables = {}
-
-    exec(problem.source(), variables)
-
-    for name, answer in problem.answers().items():
-        again = variables["loss"] if name == "loss" else variables["grads"][name]
-        assert np.array_equal(answer, again), name
-    order = [(a.flags.c_contiguous, a.flags.f_contiguous) for a in (variables["X"], problem.X)]
-    assert order[0] == order[1]
-    assert variables["X"].flags.writeable == problem.X.flags.writeable
-
-
-@given(problem=rule_problems("softmax_cross_entropy"))
-def test_rule_snippet_gives_the_same_problem(problem):
-    variables = {}
-
-    exec(problem.source(), variables)
-
-    given_ = problem.answers()
-    assert variables["value"] == given_["value"]
-    assert np.array_equal(variables["dscores"], given_["dscores"])
 
 
 def test_a_rule_that_raises_is_a_failure_and_not_a_crash(monkeypatch):
@@ -153,7 +128,7 @@ def wrong_where(change):
         ("label dtypes", lambda p: p.y.dtype == np.uint8, "the labels are not int64"),
     ],
 )
-def test_what_is_wrong_only_for_some_arrays_is_said_to_be_so(feature, only, trigger):
+def test_a_failure_for_some_arrays_alone_names_their_kind(feature, only, trigger):
     problem = find(
         network_problems("two_layer"),
         # doubling shows only in a gradient that is not zero, as that of a single class is
@@ -166,7 +141,7 @@ def test_what_is_wrong_only_for_some_arrays_is_said_to_be_so(feature, only, trig
     assert f"wrong only where {trigger}" in evaluation.failures
 
 
-def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
+def test_where_jax_is_inaccurate_exact_arithmetic_decides(monkeypatch):
     from oracle.gradients import autodiff
 
     problem = next(iter(training_run(steps=1, batch_size=2, hidden=3)))
@@ -180,7 +155,7 @@ def test_where_jax_is_wrong_exact_arithmetic_overrules_it(monkeypatch):
     assert not evaluation.failures
 
 
-def test_what_jaxs_own_functions_give_is_right():
+def test_values_of_jaxs_own_functions_are_right():
     # XLA's log1p is up to 129 units off here, on a CPU, in jaxlib 0.10.2
     x = np.linspace(-0.414, -0.36, 12).reshape(3, 4)
     problem = RuleProblem("log1p", (x,), {}, np.ones_like(x))
@@ -194,7 +169,7 @@ def test_what_jaxs_own_functions_give_is_right():
 
 
 def test_scores_that_nearly_cancel_may_be_rounded_apart():
-    # the one false alarm in a million problems when every operation was perturbed by exactly one unit: both scores of
+    # the one false positive in a million problems when every operation was perturbed by exactly one unit: both scores of
     # the second example are -230, their roundings add up, and in each draw those of their weights went the same way
     params = {
         "W1": np.array([[7.495868682861328, 5.8917694091796875], [6.007619380950928, -1.7666529417037964]], np.float32),
@@ -213,13 +188,3 @@ def test_scores_that_nearly_cancel_may_be_rounded_apart():
 
     assert not evaluation.failures
     assert not evaluation.jax_inaccurate
-
-
-def test_training_on_the_digits_goes_down_and_agrees_all_along():
-    problems = list(training_run(steps=30))
-
-    losses = [handgrad.two_layer.loss(p.params, p.X, p.y, p.reg) for p in problems]
-    worst = max(evaluate(p).worst.excess for p in problems[::10])
-
-    assert losses[-1] < losses[0] / 2
-    assert worst <= 1

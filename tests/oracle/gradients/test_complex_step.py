@@ -39,15 +39,15 @@ def test_slope_of_a_rectified_unit_at_zero_is_zero():
     assert found["z"].tolist() == [0, 0, 1]
 
 
-def test_says_nothing_of_what_it_has_no_forward_for():
+def test_an_activation_without_a_complex_form_has_no_answers():
     smooth = network_problems("mlp", np.float64, activation=["tanh"])
 
     @settings(max_examples=1, database=None)
     @given(problem=smooth)
-    def silent(problem):
+    def property_test(problem):
         assert complex_step.answers(problem) is None
 
-    silent()
+    property_test()
 
 
 def test_needs_no_jax_for_the_numbers():

@@ -1,4 +1,4 @@
-"""The loops are a witness of their own: plain Python that agrees with everyone else."""
+"""The loops are an independent source of gradients: plain Python that agrees with JAX."""
 
 import ast
 import inspect

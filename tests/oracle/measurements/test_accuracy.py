@@ -1,4 +1,4 @@
-"""The digits that are right: the bar holds, and a formula that cancels breaks it."""
+"""Correct digits: every rule stays within the limit, and a formula that cancels exceeds it."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def with_pullback(monkeypatch, name, pullback):
         ("elu", lambda dh, z, h: dh * np.where(z > 0, 1, h + 1)),
     ],
 )
-def test_a_textbook_form_that_cancels_breaks_the_bar(name, textbook, dtype, monkeypatch):
+def test_a_textbook_form_that_cancels_exceeds_the_limit(name, textbook, dtype, monkeypatch):
     with_pullback(monkeypatch, name, textbook)
 
     found = measure(name, dtype, {"handgrad": SYSTEMS["handgrad"]})
@@ -53,7 +53,7 @@ def test_a_textbook_form_that_cancels_breaks_the_bar(name, textbook, dtype, monk
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_loss_of_three_digits_breaks_the_bar(dtype, monkeypatch):
+def test_a_loss_of_three_digits_exceeds_the_limit(dtype, monkeypatch):
     with_pullback(monkeypatch, "relu", lambda dh, z, h: dh * (z > 0) * dtype(1 + 1000 * np.finfo(dtype).eps))
 
     found = measure("relu", dtype, {"handgrad": SYSTEMS["handgrad"]})
@@ -67,7 +67,7 @@ def test_two_units_are_worse_than_one_and_a_half_but_half_a_unit_is_not_worse_th
 
 
 @pytest.mark.parametrize("name", everything)
-def test_pytorch_is_asked_the_same(name):
+def test_pytorch_answers_the_same_problems(name):
     torch_answers = pytest.importorskip("torch") and SYSTEMS["torch"]
     *_, problem = (p for p, _ in zip(problems(name, np.float64), range(25)))  # of magnitude 1
 

@@ -1,4 +1,4 @@
-"""What the oracle sees of an error in one entry, and that the measure of it can fail."""
+"""An error in one entry is noticed down to rounding, and a bound that is too wide shows in the measurement."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from oracle.measurements import sensitivity
 from oracle.measurements.sensitivity import ERRORS, SIZES, SensitivityCurve, drawn_problems, sized_problems
 
 
-def power(problems):
+def curve(problems):
     found, rng = SensitivityCurve(), np.random.default_rng(0)
     for problem in problems:
         found.plant(problem, rng)
@@ -19,19 +19,19 @@ def power(problems):
 
 @pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e-10), (np.float32, 1e-5)])
 def test_small_errors_in_one_entry_are_seen(dtype, size):
-    found = power(p for sizes in SIZES for p in sized_problems(sizes, 25, dtype=dtype, seed=0))
+    found = curve(p for sizes in SIZES for p in sized_problems(sizes, 25, dtype=dtype, seed=0))
 
     assert found.tried == 4 * 25 * len(SIZES)
     assert found.share(size) >= 0.99
 
 
 def test_an_error_below_rounding_is_not_seen():
-    found = power(sized_problems(SIZES[0], 20, dtype=np.float32, seed=0))
+    found = curve(sized_problems(SIZES[0], 20, dtype=np.float32, seed=0))
 
     assert found.share(ERRORS[0]) < 0.1
 
 
-def test_a_bound_too_wide_is_noticed(monkeypatch):
+def test_a_bound_that_is_too_wide_is_noticed(monkeypatch):
     right = autodiff.answers
 
     def generous(problem):
@@ -40,7 +40,7 @@ def test_a_bound_too_wide_is_noticed(monkeypatch):
 
     monkeypatch.setattr(sensitivity.autodiff, "answers", generous)
 
-    assert power(sized_problems(SIZES[0], 20, dtype=np.float64, seed=0)).share(1e-10) < 0.1
+    assert curve(sized_problems(SIZES[0], 20, dtype=np.float64, seed=0)).share(1e-10) < 0.1
 
 
 def test_problems_are_drawn_at_every_scale():

@@ -45,7 +45,7 @@ def test_exact_arithmetic_and_jax_agree(second, data):
 
 @settings(max_examples=3)
 @given(problem=expression_problems(np.float64))
-def test_what_numpy_carries_out_is_what_jax_carries_out(problem):
+def test_numpy_gives_what_jax_gives(problem):
     def f(leaves):
         return run_steps(problem.steps, leaves, lambda name, *args, **kwargs: reference.RULES[name](*args, **kwargs))
 
@@ -122,7 +122,7 @@ def test_a_sweep_that_overwrites_is_found_and_shrunk(monkeypatch):
     search(EXPRESSIONS, problems=200, seed=0, found=lambda problem, evaluation: seen.append((problem, evaluation)))
 
     problem, evaluation = seen[-1]
-    assert any("dx0" in complaint for complaint in evaluation.failures)
+    assert any("dx0" in failure for failure in evaluation.failures)
     assert len(problem.steps) <= 4
     assert len(problem.leaves) == 1
 
@@ -130,7 +130,7 @@ def test_a_sweep_that_overwrites_is_found_and_shrunk(monkeypatch):
 @each_order
 @settings(max_examples=20)
 @given(data=st.data())
-def test_snippet_gives_the_same_numbers(second, data):
+def test_source_code_gives_the_same_numbers(second, data):
     problem = data.draw(expression_problems(second=second))
 
     variables = {}

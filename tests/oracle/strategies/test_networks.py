@@ -1,16 +1,12 @@
-"""What is drawn: everything that a mistake may hide behind."""
+"""Problems for networks: everything that a mistake may hide behind is drawn, shrinks, and has its code."""
 
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from handgrad import RULES
-from oracle import reference
-from oracle.reference.annotations import DOMAINS, array_specs
-from oracle.reference.networks.mlp import HIDDEN
-from oracle.strategies.networks import network_problems
-from oracle.strategies.rules import rule_problems
+from oracle.rounding.bounds import Comparison
+from oracle.strategies.networks import NetworkProblem, network_problems
 
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])
@@ -59,29 +55,12 @@ def test_case_is_drawn(case):
     find(network_problems("two_layer", large=True), CASES[case], settings=unshrunk)
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_every_rule_meets_the_ends_of_its_domain_and_exact_zeros(name):
-    (first, *_) = array_specs(reference.RULES[name]).values()
-    *ends, at_zero = DOMAINS[first.domain](np.array([-1e4, 1e4, 0]))
-    far = np.abs(ends).max() / 2
-
-    for wanted in (lambda p: np.abs(p.args[0]).max() > far, lambda p: np.any(p.args[0] == np.float32(at_zero))):
-        find(rule_problems(name, np.float32), wanted, settings=unshrunk)
-
-
 @given(problem=network_problems("two_layer"))
 def test_no_number_is_subnormal_or_infinite(problem):
     for a in (*problem.params.values(), problem.X):
         assert np.all(np.isfinite(a))
         if a.dtype.kind == "f":
             assert np.all((a == 0) | (np.abs(a) >= np.finfo(a.dtype).tiny))
-
-
-def test_every_activation_is_in_some_network():
-    from handgrad import ACTIVATIONS
-
-    assert {name for names in HIDDEN.values for name in names} == set(ACTIVATIONS)
-    assert {len(names) for names in HIDDEN.values} == {0, 1, 2, 3}
 
 
 def test_failing_problems_shrink_to_small_readable_ones():
@@ -102,3 +81,69 @@ def test_activations_can_be_given(data, depth):
 
     assert problem.kwargs == {"activation": activation}
     assert len(problem.params) == 2 * (depth + 1)
+
+
+@given(problem=network_problems("mlp"))
+def test_source_code_gives_the_same_problem(problem):
+    variables = {}
+
+    exec(problem.source(), variables)
+
+    for name, answer in problem.answers().items():
+        again = variables["loss"] if name == "loss" else variables["grads"][name]
+        assert np.array_equal(answer, again), name
+    order = [(a.flags.c_contiguous, a.flags.f_contiguous) for a in (variables["X"], problem.X)]
+    assert order[0] == order[1]
+    assert variables["X"].flags.writeable == problem.X.flags.writeable
+
+
+def test_variants_lack_integers_narrow_labels_and_single_precision():
+    params = {"W1": np.ones((2, 2), np.float32), "b1": np.zeros(2, np.float32)}
+    problem = NetworkProblem("softmax_classifier", params, np.ones((1, 2), int), np.array([1], np.uint8), 0.0)
+
+    variants = {v.when: v for v in problem.variants()}
+
+    assert list(variants) == ["X is an integer array", "the labels are not int64", "the parameters are float32"]
+    floats, labels, wide = (v.problem for v in variants.values())
+    assert floats.X.dtype == np.float32
+    assert labels.y.dtype == np.int64
+    assert (wide.dtype, wide.X.dtype) == (np.float64, problem.X.dtype)
+    assert variants["the labels are not int64"].cause == "label-dtype"
+
+
+def test_code_for_a_candidate_shows_the_worst_entry():
+    problem = NetworkProblem(
+        "softmax_classifier", {"W1": np.ones((1, 2)), "b1": np.zeros(2)}, np.ones((1, 1)), np.array([0]), 0.5
+    )
+    worst = Comparison("b1", (1,), 7.0, 0.5, 1e-15)
+    printed = []
+
+    def candidate(params, X, y, reg):
+        assert (X.shape, y.tolist(), reg) == ((1, 1), [0], 0.5)
+        return 0.0, {**params, "b1": np.array([0.0, 7.0])}, "intermediates"
+
+    code = problem.reproduction(candidate, worst)
+    exec(code, {"candidate": candidate, "print": printed.append})
+
+    assert printed == [7.0]
+    assert code.endswith("# 7.0, and right is 0.5")
+
+
+def test_rescaled_and_nudged_problems_have_other_parameters_of_the_same_shapes():
+    problem = NetworkProblem(
+        "softmax_classifier", {"W1": np.ones((1, 2)), "b1": np.ones(2)}, np.ones((1, 1)), np.array([0]), 0.5
+    )
+
+    for other in (problem.rescaled(), problem.nudged(np.random.default_rng(0))):
+        for name, a in problem.params.items():
+            assert other.params[name].shape == a.shape
+            assert np.all(other.params[name] != a)
+        assert other.X is problem.X
+
+
+def test_integer_data_has_no_gradient():
+    problem = find(network_problems("two_layer"), lambda p: "integer X" in p.features, settings=unshrunk)
+
+    assert problem.X.dtype.kind == "i"
+    assert "X" not in problem.like()
+    assert problem.promoted_dtype == np.float64
