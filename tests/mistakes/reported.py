@@ -299,7 +299,7 @@ REPORTED = {
     # dtype
     "hidden layer stored in the data's integers": mistake(
         *ALL,
-        "wrong only where X is int64",
+        "wrong only where X is an integer array",
         z1=lambda q: (q.X @ q.W1 + q.b1).astype(q.given.dtype).astype(q.W1.dtype),
         seen="https://github.com/Theano/Theano/issues/2745",
     ),
