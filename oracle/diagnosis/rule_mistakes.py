@@ -44,30 +44,28 @@ def explain_arrays(wrong: Sequence[Any]) -> list[Explanation]:
 
 def _explain(wrong: Sequence[Any]) -> Iterator[Explanation]:
     """Yield an explanation for each group of arrays that the same mistakes explain."""
-    arrays: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    shows: dict[tuple[tuple[str, str], ...], int] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[tuple[str, int]]] = {}
     for name in dict.fromkeys(c.name for e in wrong for c in e.wrong if c.name not in ("loss", "value")):
-        shown = [
-            e for e in wrong if any(c.name == name for c in e.wrong) and np.all(np.isfinite(e.answer.arrays[name]))
-        ]
+        shown = [e for e in wrong if name in {c.name for c in e.wrong} and np.isfinite(e.answer.arrays[name]).all()]
         if len(shown) < MIN_PROBES:
             continue
-        fitting: list[dict[tuple[str, str], None]] = []
-        for e in shown[:MAX_PROBLEMS]:
-            with np.errstate(all="ignore"):
-                tried = _candidates(e.problem, name, e.expected[name])
-                fitting.append({(cause, algebra): None for cause, algebra, a in tried if _close(a, e, name)})
+        first, *rest = (_fitting(e, name) for e in shown[:MAX_PROBLEMS])
         by_cause: dict[str, str] = {}
-        for cause, algebra in fitting[0]:
-            if all((cause, algebra) in each for each in fitting):
+        for cause, algebra in first:
+            if all((cause, algebra) in other for other in rest):
                 by_cause.setdefault(cause, algebra)
         if by_cause:
-            key = tuple(by_cause.items())
-            arrays.setdefault(key, []).append(name)
-            shows[key] = max(shows.get(key, 0), len(shown))
-    for key, names in arrays.items():
-        (cause, algebra), *others = key
-        yield Explanation(cause, algebra, tuple(names), shows[key], alternatives=tuple(others))
+            groups.setdefault(tuple(by_cause.items()), []).append((name, len(shown)))
+    for ((cause, algebra), *others), group in groups.items():
+        names, counts = zip(*group)
+        yield Explanation(cause, algebra, names, max(counts), alternatives=tuple(others))
+
+
+def _fitting(evaluation: Any, name: str) -> list[tuple[str, str]]:
+    """Return the causes and formulas that give what was returned."""
+    with np.errstate(all="ignore"):
+        tried = _candidates(evaluation.problem, name, evaluation.expected[name])
+        return [(cause, algebra) for cause, algebra, a in tried if _close(a, evaluation, name)]
 
 
 def _close(a: Array, evaluation: Any, name: str) -> bool:
@@ -113,7 +111,8 @@ def _of_affine(problem: Any, name: str, x: Array, dz: Array) -> Iterator[Candida
 
 
 def _of_l2(problem: Any, name: str, W: Array, dR: Array) -> Iterator[Candidate]:
-    term = PenaltyTerm(W, problem.kwargs["reg"], problem.kwargs["reg"])
+    reg = np.float64(problem.kwargs["reg"])  # which may be 0, and may be divided by
+    term = PenaltyTerm(W, reg, reg)
     yield from _applied(WEIGHT_PENALTIES, term, dR)
     yield "upstream-missing", "dW = reg W, without dR", term.gradient
 

@@ -1,1 +1,1 @@
-"""Wrong and right ways to write a gradient: the oracle must catch each wrong one by name, and leave the right alone."""
+"""Wrong and correct ways to write a gradient: the oracle must name what is wrong and accept what is correct."""

@@ -1,7 +1,7 @@
-"""What a verdict names as the cause of each mistake; none where no known mistake explains it."""
+"""The causes that a verdict names for each mistake; none where no known mistake explains it."""
 
 CAUSES: dict[str, tuple[str, ...]] = {
-    # made
+    # reported
     "mean taken twice": ("mean-twice",),
     "mean taken again in the hidden layer": ("mean-twice",),
     "bias gradients averaged": ("bias-averaged",),
@@ -57,7 +57,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "columns of absent classes never written": ("non-deterministic",),
     "sum over the batch and not the mean": ("mean-missing",),
     "penalty without the half": ("l2-doubled",),
-    # invented
+    # synthetic
     "dropout with a fixed seed": (),
     "each entry clipped": ("clipped",),
     "the norm of all clipped": ("clipped",),

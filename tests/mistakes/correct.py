@@ -1,4 +1,4 @@
-"""Other right ways to write the same loss and gradient: nobody may complain of them."""
+"""Other correct ways to write the same loss and gradient, which the oracle must accept."""
 
 import numpy as np
 

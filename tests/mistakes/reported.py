@@ -1,4 +1,4 @@
-"""Mistakes that people made in a two-layer network, each with a public thread that has it where one was found."""
+"""Mistakes that people have made in two-layer networks, each with a public thread that shows it if one was found."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ HIDDEN = ("W1", "b1")
 READ_ONLY = "ValueError: .* read-only"
 INTEGERS = "UFuncTypeError: .* to dtype.'int64'. .*"
 
-rng = np.random.default_rng()  # without a seed: what is not repeatable may not be so here either
-buffers = {}  # what a program keeps from call to call
+rng = np.random.default_rng()  # unseeded, as results that differ from call to call must differ here too
+buffers = {}  # kept by a program from call to call
 
 
 def buffer(q):
@@ -29,7 +29,7 @@ def log_of_p(q):
 
 def fancy_dW2(q):
     dW2 = q.h.T @ q.p / q.N + q.reg * q.W2
-    dW2[:, q.y] -= q.h.T / q.N  # of the rows with one label, the last one alone counts
+    dW2[:, q.y] -= q.h.T / q.N  # of the rows with one label only the last counts
     return dW2
 
 
@@ -68,7 +68,7 @@ def dW2_in_place_of_W2(q):
 def dW2_partly_written(q):
     dW2 = q.h.T @ q.ds + q.reg * q.W2
     absent = np.setdiff1d(np.arange(q.C), q.y)
-    dW2[:, absent] = rng.standard_normal((len(q.h.T), len(absent)))  # for what np.empty finds in memory
+    dW2[:, absent] = rng.standard_normal((len(q.h.T), len(absent)))  # stands for what np.empty finds in memory
     return dW2
 
 
@@ -226,7 +226,7 @@ REPORTED = {
         dz1=lambda q: np.where(q.z1 > 0, q.dh, 0.01),
         seen="https://github.com/SilasMarvin/dnns-from-scratch-in-zig/issues/5",
     ),
-    # the wrong thing was kept
+    # the wrong array is used
     "relu where its derivative belongs": mistake(
         *HIDDEN,
         dz1=lambda q: q.dh * q.h,
@@ -394,7 +394,7 @@ REPORTED = {
         dW2=dW2_partly_written,
         seen="https://github.com/pytorch/FBGEMM/pull/5754",
     ),
-    # another convention, in the loss as in the gradient
+    # another convention, in the loss and in the gradient
     "sum over the batch and not the mean": mistake(
         *ALL,
         L=lambda q: FORMULAS["L"](q) * q.N,

@@ -1,4 +1,4 @@
-"""Single rules, wrong and right: the value and the pullback of a cotangent, written as people write them."""
+"""Wrong and correct single rules: the value and the pullback of a cotangent, as people write them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Form:
-    """A way to write a rule; what the oracle must say of it, if it is wrong; a public thread that has it."""
+class Version:
+    """A way to write a rule; if it is wrong, what the oracle must report, and a public thread that has it."""
 
     rule: str
     answer: Callable
@@ -59,13 +59,13 @@ def gelu_with_three_digits(z, dh):
 
 
 WRONG = {
-    "upstream gradient taken to be 1": Form(
+    "upstream gradient taken to be 1": Version(
         "softmax_cross_entropy", upstream_ignored, ("dscores",), "https://github.com/k2-fsa/k2/issues/341"
     ),
-    "cotangent masked in place": Form(
+    "cotangent masked in place": Version(
         "relu", masked_in_place, ("the cotangent was written to", "dz shares memory with .*")
     ),
-    "tanh computed in place": Form(
+    "tanh computed in place": Version(
         "tanh",
         tanh_in_place,
         (
@@ -76,19 +76,19 @@ WRONG = {
         ),
         "https://github.com/deeplearning4j/deeplearning4j/pull/364",
     ),
-    "sigmoid' of the value and not of z": Form(
+    "sigmoid' of the value and not of z": Version(
         "sigmoid", sigmoid_of_sigmoid, ("dz",), "https://github.com/tsoding/nn.h/issues/18"
     ),
-    "constants with three digits": Form(
+    "constants with three digits": Version(
         "gelu", gelu_with_three_digits, ("value", "dz"), "https://github.com/tenstorrent/tt-metal/issues/55349"
     ),
-    "bias gradient summed over everything": Form(
+    "bias gradient summed over everything": Version(
         "affine",
         lambda x, W, b, dz: {"value": x @ W + b, "dx": dz @ W.T, "dW": x.T @ dz, "db": np.full_like(b, np.sum(dz))},
         ("db",),
         "https://github.com/SethHWeidman/DLFS_code/issues/8",
     ),
-    "penalty without the half": Form(
+    "penalty without the half": Version(
         "l2",
         lambda W, dR, reg: {"value": np.sum(reg * W * W), "dW": 2 * reg * W * dR},
         ("value", "dW"),
@@ -96,16 +96,16 @@ WRONG = {
     ),
 }
 
-# Derivatives in terms of the value were reported as mistakes at least seven times, and are none, as in
+# Derivatives in terms of the value were reported as mistakes at least seven times, but are correct; for example,
 # https://github.com/iamtrask/iamtrask.github.io/issues/12
-RIGHT = {
-    "sigmoid' by its value": Form(
+CORRECT = {
+    "sigmoid' by its value": Version(
         "sigmoid", lambda z, dh: {"value": sigmoid(z), "dz": dh * sigmoid(z) * (1 - sigmoid(z))}
     ),
-    "tanh' by its value": Form("tanh", lambda z, dh: {"value": np.tanh(z), "dz": dh * (1 - np.tanh(z) ** 2)}),
-    "relu' by its value": Form("relu", lambda z, dh: {"value": np.maximum(z, 0), "dz": dh * (np.maximum(z, 0) > 0)}),
-    "softsign' by its value": Form(
+    "tanh' by its value": Version("tanh", lambda z, dh: {"value": np.tanh(z), "dz": dh * (1 - np.tanh(z) ** 2)}),
+    "relu' by its value": Version("relu", lambda z, dh: {"value": np.maximum(z, 0), "dz": dh * (np.maximum(z, 0) > 0)}),
+    "softsign' by its value": Version(
         "softsign", lambda z, dh: {"value": z / (1 + abs(z)), "dz": dh * (1 - abs(z / (1 + abs(z)))) ** 2}
     ),
-    "upstream gradient multiplied on last": Form("softmax_cross_entropy", upstream_used),
+    "upstream gradient multiplied on last": Version("softmax_cross_entropy", upstream_used),
 }

@@ -1,6 +1,6 @@
-"""Two-layer networks as other people write them: other names, other conventions, other ways round, and all right.
+"""Correct two-layer networks in other people's styles: other names, conventions and layouts.
 
-Each is a candidate for ``oracle.check`` with the conventions that it has.
+Each is a candidate for ``oracle.check``, with its conventions.
 """
 
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from .correct import CORRECT
 
 
 def course(params, X, y, reg):
-    """A course's homework: the penalty without its ½, 1 subtracted in place, the mask by h."""
+    """Return a course's answer: the penalty without its ½, 1 subtracted in place, the mask from h."""
     W1, b1, W2, b2 = params["W1"], params["b1"], params["W2"], params["b2"]
     N = X.shape[0]
     hidden = np.maximum(0, X.dot(W1) + b1)
@@ -38,7 +38,7 @@ def course(params, X, y, reg):
 
 
 def columns(weights, biases, x, t, lam):
-    """A book's: examples in columns, weights (H, D), one-hot targets, summed over the batch; gradients in two lists."""
+    """Return a book's answer: examples in columns, weights (H, D), one-hot targets, a sum; gradients in two lists."""
     z = weights[0] @ x.T + biases[0][:, None]
     a = z * (z > 0)
     s = weights[1] @ a + biases[1][:, None]
@@ -56,7 +56,7 @@ def from_columns(params, X, y, reg):
 
 
 def online(params, X, y, reg):
-    """One example after the other, added up; the means of the gradients at the end."""
+    """Add up one example after the other, and take the means of the gradients at the end."""
     W1, b1, W2, b2 = params.values()
     total = SimpleNamespace(
         loss=0.0, W1=np.zeros_like(W1), b1=np.zeros_like(b1), W2=np.zeros_like(W2), b2=np.zeros_like(b2)
@@ -85,7 +85,7 @@ def online(params, X, y, reg):
 
 
 def decayed(params, X, y, reg):
-    """Weight decay on everything, biases too, as an optimiser does it."""
+    """Apply weight decay to everything, biases included, as an optimiser does."""
     W1, b1, W2, b2 = params["W1"], params["b1"], params["W2"], params["b2"]
     X = X.astype(W1.dtype)
     pre = np.einsum("nd,dh->nh", X, W1) + b1
@@ -111,7 +111,7 @@ def decayed(params, X, y, reg):
 
 
 def unshifted(params, X, y, reg):
-    """log Σ eˢ by logaddexp, which needs no shift and loses some digits for it."""
+    """Take log Σ eˢ by logaddexp, which needs no shift but loses some digits."""
     W1, b1, W2, b2 = params["W1"], params["b1"], params["W2"], params["b2"]
     h = np.maximum(X @ W1 + b1, 0)
     s = h @ W2 + b2
@@ -136,7 +136,7 @@ STYLES = {
 
 
 def under(conventions, of):
-    """Return a candidate of the usual conventions under others."""
+    """Return a candidate with the default conventions under other ones."""
 
     def loss_and_grad(params, X, y, reg):
         weight = 1 if conventions.mean else len(X)
@@ -155,8 +155,8 @@ def under(conventions, of):
 ALL = [Conventions(mean, half, biases) for mean in (True, False) for half in (True, False) for biases in (True, False)]
 
 
-def right():
-    """Return every right program by name, with its conventions."""
+def correct_programs():
+    """Return every correct program by name, with its conventions."""
     found = dict(STYLES)
     for name, formulas in CORRECT.items():
         for conventions in ALL:

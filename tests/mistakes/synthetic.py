@@ -1,4 +1,4 @@
-"""Mistakes that nobody reported: of kinds that the oracle was not built for."""
+"""Invented mistakes, of kinds that the oracle was not built for."""
 
 import numpy as np
 

@@ -1,24 +1,23 @@
-"""Every mistake is caught by name within 200 problems, whatever the seed; correct forms pass."""
+"""Every mistake is caught by name within 200 problems, whatever the seed; correct code is accepted."""
 
 import re
 import secrets
-from contextlib import suppress
 from dataclasses import replace
 
-import hypothesis
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.checks.evaluation import evaluate
 from oracle.strategies.networks import network_problems
 from oracle.strategies.rules import rule_problems
-from oracle.strategies.runner import StopDrawing
+from oracle.strategies.runner import StopDrawing, run
 
 from .correct import CORRECT
 from .reported import REPORTED
-from .rules import RIGHT, WRONG
+from .rules import CORRECT as CORRECT_RULES
+from .rules import WRONG
 from .synthetic import SYNTHETIC
 from .two_layer import answers_by
 
@@ -39,41 +38,37 @@ def answers_of(form):
     return answers
 
 
-def subject(failure):
+def without_numbers(failure):
     """Return the array whose numbers are wrong, or the whole sentence of another failure."""
     return re.sub(r"(\[[\d, ]+\])? is .* exceeds the bound .*", "", failure)
 
 
-def found(pattern, failures):
-    return any(re.fullmatch(pattern, f) for f in failures)
+def matches(pattern, failures):
+    return any(re.fullmatch(pattern, failure) for failure in failures)
 
 
-def failures_in(problems, answers, named, seed):
-    """Return the subjects of all failures in a run, which ends early once all the expected ones have occurred."""
+def failures_of(problems, answers, named, seed):
+    """Return the failures that the oracle reports in a run, which ends as soon as all that are expected have come."""
     failures = set()
 
-    @hypothesis.seed(seed)
-    @settings(max_examples=PROBLEMS, database=None, phases=[Phase.generate])
-    @given(problems)
-    def run(problem):
-        failures.update(map(subject, evaluate(problem, answers).failures))
-        if all(found(pattern, failures) for pattern in named):
+    def test(problem):
+        failures.update(map(without_numbers, evaluate(problem, answers).failures))
+        if all(matches(pattern, failures) for pattern in named):
             raise StopDrawing
 
-    with suppress(StopDrawing):
-        run()
+    run(problems, test, examples=PROBLEMS, seed=seed)
     return failures
 
 
 def check_caught_by_name(problems, answers, named):
     seeds = [secrets.randbits(32) for _ in range(SEEDS)]
 
-    runs = [failures_in(problems, answers, named, seed) for seed in seeds]
+    runs = [failures_of(problems, answers, named, seed) for seed in seeds]
 
     failures = set().union(*runs)
     assert all(runs), f"not caught with each of the seeds {seeds}"
-    assert all(found(pattern, failures) for pattern in named), f"not named with any of the seeds {seeds}: {failures}"
-    unfounded = {f for f in failures if not found("|".join(named), [f]) and not f.startswith("wrong only where")}
+    assert all(matches(pattern, failures) for pattern in named), f"not named with any of the seeds {seeds}: {failures}"
+    unfounded = {f for f in failures if not matches("|".join(named), [f]) and not f.startswith("wrong only where")}
     assert not unfounded, f"with one of the seeds {seeds}"
 
 
@@ -90,14 +85,14 @@ def test_mistake_in_a_rule_is_caught_by_name(name):
 @pytest.mark.parametrize("name", CORRECT)
 @thorough
 @given(problem=two_layer_problems)
-def test_correct_form_passes(name, problem):
+def test_correct_form_is_accepted(name, problem):
     assert not evaluate(problem, answers_by(CORRECT[name])).failures
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", CORRECT_RULES)
 @thorough
 @given(data=st.data())
-def test_correct_form_of_a_rule_passes(name, data):
-    problem = data.draw(rule_problems(RIGHT[name].rule))
+def test_correct_form_of_a_rule_is_accepted(name, data):
+    problem = data.draw(rule_problems(CORRECT_RULES[name].rule))
 
-    assert not evaluate(problem, answers_of(RIGHT[name])).failures
+    assert not evaluate(problem, answers_of(CORRECT_RULES[name])).failures

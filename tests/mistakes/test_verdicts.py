@@ -1,4 +1,4 @@
-"""The verdict on every mistake names its cause and no other, in at most 15 lines; correct programs pass."""
+"""The verdict on every mistake names its cause and no other, in at most 15 lines; correct programs are accepted."""
 
 import pytest
 
@@ -7,20 +7,20 @@ import oracle
 from .candidates import candidate
 from .causes import CAUSES
 from .reported import REPORTED, buffers
-from .styles import STYLES, right
+from .styles import STYLES, correct_programs
 from .synthetic import SYNTHETIC
 
 MISTAKES = REPORTED | SYNTHETIC
-RIGHT = right()
-#: Not allowed in handgrad itself, and no mistake in your code.
-FINE = {
+PROGRAMS = correct_programs()
+#: Breaks handgrad's own contract, but is allowed in other people's code.
+ALLOWED = {
     "loss a Python float",  # a loss may be any number
-    "log-sum-exp that is not shifted",  # within what rounding of the scores allows: a remark
+    "log-sum-exp that is not shifted",  # correct up to the rounding of the scores: a remark
 }
 
 
 def test_every_mistake_has_its_cause_written_down():
-    assert CAUSES.keys() == MISTAKES.keys() - FINE
+    assert CAUSES.keys() == MISTAKES.keys() - ALLOWED
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -34,20 +34,20 @@ def test_cause_is_named_and_no_other(name):
     assert len(str(verdict).splitlines()) <= 15, str(verdict)
 
 
-@pytest.mark.parametrize("name", sorted(FINE))
-def test_some_violations_are_fine_in_your_code(name):
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_what_only_handgrads_contract_forbids_is_accepted(name):
     verdict = oracle.check(candidate(SYNTHETIC[name].formulas), "two_layer")
 
     assert verdict.ok, str(verdict)
 
 
-#: Every style, each with another of the eight conventions.
-SOME = [*RIGHT][: len(STYLES)] + [*RIGHT][len(STYLES) :: 9]
+#: Every style, and of each correct form one of the eight conventions, in turn.
+SOME = [*PROGRAMS][: len(STYLES)] + [*PROGRAMS][len(STYLES) :: 9]
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_correct_program_passes(name):
-    program, conventions = RIGHT[name]
+def test_correct_program_is_accepted(name):
+    program, conventions = PROGRAMS[name]
 
     verdict = oracle.check(program, "two_layer", conventions=conventions, seed=None, examples=60)
 

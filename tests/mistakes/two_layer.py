@@ -1,6 +1,6 @@
 """The two-layer network's loss and gradient as courses teach them: a table of formulas.
 
-A mistake, and another way to be right, is this table with a formula or two replaced.
+A mistake, or another correct way, is this table with a formula or two replaced.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ FORMULAS = {
 
 
 class Quantities:
-    """The quantities of one pass, each worked out by its formula when it is first asked for, and kept."""
+    """The quantities of one pass, each computed by its formula on first use and stored."""
 
     def __init__(self, problem, formulas):
         self.params, self.given, self.y, self.reg = problem.params, problem.X, problem.y, problem.reg
@@ -52,14 +52,14 @@ class Quantities:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Formulas that are wrong, and what the oracle must say of them.
+    """Wrong formulas, and what the oracle must report.
 
-    That is: the arrays whose numbers are wrong, all of them and no other, and patterns for what else is amiss.
+    ``named`` lists exactly the arrays whose numbers are wrong, and patterns for the other failures.
     """
 
     named: tuple[str, ...]
     formulas: dict
-    #: A public thread about it.
+    #: A public thread that has it.
     seen: str | None = None
 
 
@@ -68,10 +68,10 @@ def mistake(*named, seen=None, **formulas):
 
 
 def answers_by(formulas):
-    """Return a function that answers a problem by the table with these formulas in it."""
+    """Return a function that answers a problem by the table with these formulas replaced."""
 
     def answers(problem):
-        with np.errstate(all="ignore"):  # it is for the oracle to notice, not for a warning
+        with np.errstate(all="ignore"):  # the oracle must notice, not a warning
             return Quantities(problem, formulas).answer
 
     return answers

@@ -10,7 +10,7 @@ import time
 from rich.progress import track
 
 import oracle
-from tests.mistakes.styles import right
+from tests.mistakes.styles import correct_programs
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=1000, help="default: 1000")
     parser.add_argument("--seed", type=int, default=0, help="of the first call (default: 0)")
     options = parser.parse_args()
-    programs = right()
+    programs = correct_programs()
     started, count = time.perf_counter(), 0
     calls = itertools.islice(itertools.cycle(programs.items()), options.calls)
     for i, (name, (candidate, conventions)) in enumerate(track([*calls], "checking")):

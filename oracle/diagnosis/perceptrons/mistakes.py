@@ -109,8 +109,8 @@ def _without_rows(name: str, of: Formula) -> Rows:
 def _in_blocks(name: str, of: Formula) -> Rows:
     """Return rows that leave out the last examples, by a formula of q and the number of examples in whole blocks."""
 
-    def blocks_of(size: int) -> Formula:
-        return lambda q: of(q, q.N if q.N < size else q.N // size * size)
+    def blocks_of(size: int) -> Mistake:
+        return _row(lambda q: of(q, q.N if q.N < size else q.N // size * size), needs_batch=True)
 
     return {f"{name} after the last whole block of {size}": blocks_of(size) for size in (2, 4, 8)}
 

@@ -1,5 +1,6 @@
 """Tests for oracle.diagnosis.rule_mistakes."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -89,6 +90,12 @@ def test_cotangent_of_somebodys_own_function_may_be_the_upstream_alone():
 
 def test_what_no_mistake_gives_is_not_explained():
     assert explain_arrays([evaluated(p, "dz", lambda g, p: g + 0.1) for p in problems("tanh")]) == []
+
+
+def test_penalty_of_strength_zero_is_no_obstacle():
+    without = [replace(p, kwargs={"reg": 0.0}) for p in problems("l2")]
+
+    assert explain_arrays([evaluated(p, "dW", lambda g, p: g + 0.1) for p in without]) == []
 
 
 def test_one_problem_is_too_few():
