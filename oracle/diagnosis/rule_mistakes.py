@@ -1,4 +1,4 @@
-"""The mistakes that explain the differences of a lone rule, or of a loss of which nothing but the numbers is known."""
+"""The mistakes that explain the wrong arrays of a lone rule, or of a user's own loss."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _TOLERANCES = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 1e-4}
 #: The number of problems on which a mistake is tried.
 MAX_PROBLEMS = 24
 
-#: What may have become of a whole array: its formulas take a ``Layer`` of which only N and dz, the array, are known.
+#: Mistakes in a whole array. The formulas take a ``Layer`` with nothing but N and the array, dz.
 WHOLE = mistakes(
     {
         "sign-flipped": {"−1 times what is right": lambda q: -q.dz},
@@ -38,7 +38,7 @@ WHOLE = mistakes(
 
 
 def explain_arrays(wrong: Sequence[Any]) -> list[Explanation]:
-    """Return what explains the wrong arrays of a rule, or of a user's own loss, one array after the other."""
+    """Return the explanations of the wrong arrays of a rule, or of a user's own loss."""
     return list(_explain(wrong))
 
 
@@ -79,7 +79,7 @@ def _close(a: Array, evaluation: Any, name: str) -> bool:
 
 
 def _candidates(problem: Any, name: str, right: Array) -> Iterator[Candidate]:
-    """Yield what may have become of an array: of any, and of this cotangent of a rule."""
+    """Yield the mistakes that any array may have, and those of this cotangent."""
     if not isinstance(problem, RuleProblem):
         yield from _applied(WHOLE, Layer(len(problem.X), dz=right))
         return
@@ -97,7 +97,7 @@ def _candidates(problem: Any, name: str, right: Array) -> Iterator[Candidate]:
 
 
 def _applied(table: Sequence[Mistake], q: Any, factor: Any = 1.0) -> Iterator[Candidate]:
-    """Yield what those rows of a table give that need nothing but the rule itself."""
+    """Yield the rows of a table that a lone rule can have, with their values."""
     return ((m.cause, m.algebra, m.formula(q) * factor) for m in table if not m.needs_network)
 
 

@@ -1,4 +1,4 @@
-"""What the problems that fail have in common, and those that pass do not."""
+"""Conditions that the failing problems meet and the passing ones do not."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

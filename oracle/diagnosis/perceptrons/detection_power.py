@@ -1,4 +1,4 @@
-"""What a check could have seen: the mistakes of the table, planted beside the candidate's own answers."""
+"""The detection power of a check: which mistakes of the table its problems would have shown."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ def detection_power(
 ) -> DetectionPower:
     """Plant every mistake of the table in the correct gradients and see which the bounds let through.
 
-    ``checked`` are the problems, the correct answers, and the bounds. What is no mistake in this network, as a missing
-    mask where no layer has one, shows on none of the probes either, and is not planted.
+    ``checked`` holds the problems, the correct answers, and the bounds. A row that is no mistake in this network, such
+    as a missing mask where no layer has one, shows on none of the probes and is not planted.
     """
     missed: dict[tuple[str, str], None] = {}
     planted = 0

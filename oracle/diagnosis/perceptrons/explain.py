@@ -3,7 +3,7 @@
 The penalty is isolated by calling the candidate with reg and with reg = 0; the rest belongs to the data. Then, layer by
 layer, each formula of the table is tried in the place of the correct one, fed with what was accepted of the layer
 above: dW_i and db_i must equal what it gives, to rounding, on every probe. The fewest departures win; where two explain
-it equally well both are named. What no formula explains on all probes is tried again on those alone on which it shows.
+it equally well, both are named. If no formula explains a layer on all probes, only those on which it is wrong count.
 """
 
 import itertools
@@ -44,7 +44,7 @@ _TWICE = mistakes(
 
 
 def explain(probes: Sequence[Probe]) -> tuple[list[Explanation], dict[str, Conditions]]:
-    """Return what explains the differences, and the arrays that stay unexplained with what their problems share."""
+    """Return the explanations, and the arrays without one together with the conditions under which they are wrong."""
     if not probes:
         return [], {}
     with np.errstate(all="ignore"):  # a wrong formula may do anything
@@ -108,7 +108,7 @@ def _is_right_for(problem: NetworkProblem, p: Probe) -> bool:
 
 @dataclass(frozen=True)
 class Stage:
-    """What explains one layer."""
+    """The explanation of one layer."""
 
     #: The dz that was accepted, on each probe.
     dz: Sequence[Array]
@@ -211,7 +211,7 @@ def _change_by_weights(solution: _Solution, cases: Sequence[Case], names: Sequen
 
 
 def _when(wrong: Sequence[Case], cases: Sequence[Case]) -> Conditions:
-    """Return what the wrong cases have in common, and the others have not."""
+    """Return the conditions that the wrong cases meet and the others do not."""
     return conditions([c.probe.problem for c in wrong], [c.probe.problem for c in cases if c not in wrong])
 
 

@@ -40,7 +40,7 @@ def value_and_slope(name: str, z: Array, **options: Any) -> tuple[Array, Array]:
 
 
 class Scores:
-    """The scores s (N, C), the labels y (N,) in every form that a formula may use, and what follows from both."""
+    """The scores s (N, C), the labels y (N,), and the quantities that follow from them."""
 
     def __init__(self, s: Array, y: Array, *, mean: bool = True) -> None:
         self.s, self.y, self.mean = s, y, mean
@@ -128,7 +128,7 @@ class ForwardPass(Scores):
         return other
 
     def term(self, name: str) -> "PenaltyTerm":
-        """Return what a parameter's penalty depends on."""
+        """Return the quantities of a parameter's penalty."""
         return PenaltyTerm(
             self.params[name], self.reg, self.conventions.strength(self.params[name].ndim, self.reg), self.N
         )
@@ -153,7 +153,7 @@ class ForwardPass(Scores):
 
 @dataclass(eq=False)
 class Layer:
-    """What the gradients of a layer h = f(z), z = h_prev W + b depend on; of a lone rule, what it has of that.
+    """The quantities on which the gradients of a layer h = f(z), z = h_prev W + b depend; a lone rule has some of them.
 
     Without ``dz`` it is dh ∘ f′(z). The last layer has no f: its dh is its dz.
     """
@@ -203,7 +203,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class PenaltyTerm:
-    """What the gradient of one parameter's penalty depends on: it is ``strength`` times the parameter."""
+    """The quantities on which the gradient of a penalty depends: it is ``strength`` times the parameter."""
 
     W: Array
     reg: float

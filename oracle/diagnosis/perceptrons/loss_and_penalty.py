@@ -71,7 +71,7 @@ def explain_loss(
 ) -> tuple[list[Explanation], bool]:
     """Return the explanations of the gradients with those of the loss, and True if the loss is wrong and has none.
 
-    What is wrong with the loss alone is that the gradient is not that of it.
+    If only the loss is wrong, the gradient is not the gradient of that loss.
     """
     found, unknown = list(explained), False
     for m, count in _mistakes_in_loss(probes):

@@ -25,7 +25,7 @@ MIN_PROBES = 2
 MAX_SIMPLE = 60
 
 _REGS = (0.3, 0.7, 2.5, 1.6)
-#: What is special about a probe, and how many such probes there are; the plain ones have distinct sizes.
+#: The kinds of probes, and how many there are of each; the plain ones have distinct sizes.
 PROBE_KINDS = {"plain": 16, "N = 1": 5, "H = 1": 3, "all equal": 3, "D = H": 3, "H = C": 3, "N = H": 2} | {
     "zeros": 5,
     "sure": 5,
