@@ -1,4 +1,4 @@
-"""Who checks the shares of a campaign on other machines: the workers of a Dask cluster."""
+"""Runs the shards of a campaign on the workers of a Dask cluster."""
 
 import threading
 import time
@@ -10,22 +10,22 @@ from typing import Any
 
 from distributed import Client, get_worker
 
-from oracle.campaigns.campaign import Campaign, Share, check
-from oracle.campaigns.database import Findings
-from oracle.campaigns.table import Row
+from oracle.campaigns.campaign import Campaign, Shard, check
+from oracle.campaigns.database import FailureDatabase
+from oracle.campaigns.table import Result
 
 __all__ = ["run"]
 
-_TELL_EVERY, _TIMEOUT = 0.2, 10  # seconds
+_REPORT_EVERY, _TIMEOUT = 0.2, 10  # seconds
 
-_one_at_a_time = threading.Lock()
+_one_shard_at_a_time = threading.Lock()
 
 
 def run(campaign: Campaign, address: str, *, show: Callable[[], None]) -> None:
-    """Check all that is left of a campaign on a cluster, and call ``show`` every now and then.
+    """Check all shards that are left of a campaign on a cluster, and call ``show`` periodically.
 
-    The workers tell how far they are five times a second. The share of one that is no more goes on elsewhere, from what
-    it told last; a worker that joins is given its part.
+    The workers report five times a second. A lost worker's shard resumes elsewhere from its last report; new workers
+    are given shards.
 
     Raises
     ------
@@ -34,60 +34,60 @@ def run(campaign: Campaign, address: str, *, show: Callable[[], None]) -> None:
     RuntimeError
         If checking itself fails on a worker.
     """
-    told: deque[tuple[float, Any]] = deque()
-    under_way: dict[str, tuple[Any, Share]] = {}  # by the worker's address
+    reports: deque[tuple[float, Any]] = deque()
+    running: dict[str, tuple[Any, Shard]] = {}  # by the worker's address
     at: dict[str, str] = {}
     try:
         with Client(address, timeout=_TIMEOUT) as client:
             topic = f"handgrad {client.id}"
-            client.subscribe_topic(topic, told.append)
+            client.subscribe_topic(topic, reports.append)
             while True:
-                while told:
-                    worker, number, record = told.popleft()[1]
-                    share = under_way[worker][1] if worker in under_way else None
-                    if share and (share.name, share.number) == (record["name"], number):
-                        campaign.told(share, Row.from_json(record))
+                while reports:
+                    worker, number, record = reports.popleft()[1]
+                    shard = running[worker][1] if worker in running else None
+                    if shard and (shard.name, shard.number) == (record["name"], number):
+                        campaign.record(shard, Result.from_json(record))
                 present = client.nthreads()
-                for worker, (future, share) in list(under_way.items()):
+                for worker, (future, shard) in list(running.items()):
                     if future.status == "finished":
-                        campaign.told(share, future.result(), finished=True)
+                        campaign.record(shard, future.result(), finished=True)
                     elif future.status == "error":
-                        raise RuntimeError(f"{share.name} could not be checked: {future.exception()}")
+                        raise RuntimeError(f"{shard.name} could not be checked: {future.exception()}")
                     elif worker not in present or future.status != "pending":
-                        campaign.lost(share)
+                        campaign.requeue(shard)
                     else:
                         continue
-                    del under_way[worker]
+                    del running[worker]
                 for worker in present:
-                    if worker not in under_way:
-                        share = campaign.next(at.get(worker), [at[other] for other in at if other != worker])
-                        if share is None:
+                    if worker not in running:
+                        shard = campaign.next(at.get(worker), [at[other] for other in at if other != worker])
+                        if shard is None:
                             break
-                        at[worker] = share.name
+                        at[worker] = shard.name
                         future = client.submit(
-                            _check, share, campaign.findings.place, topic, workers=[worker], pure=False
+                            _check, shard, campaign.failures.url, topic, workers=[worker], pure=False
                         )
-                        under_way[worker] = future, share
-                if not under_way and not campaign.left:
+                        running[worker] = future, shard
+                if not running and not campaign.left:
                     return
-                campaign.tick(show)
+                campaign.poll(show)
                 time.sleep(0.05)
     finally:
         campaign.save()
 
 
-def _check(share: Share, place: str, topic: str) -> Row:
-    """Check a share in a worker."""
+def _check(shard: Shard, url: str, topic: str) -> Result:
+    """Check a shard in a worker."""
     worker = get_worker()
     last = time.perf_counter()
 
-    def tell(row: Row) -> None:
+    def report(row: Result) -> None:
         nonlocal last
-        if time.perf_counter() - last >= _TELL_EVERY:
+        if time.perf_counter() - last >= _REPORT_EVERY:
             last = time.perf_counter()
-            worker.log_event(topic, (worker.address, share.number, asdict(row)))
+            worker.log_event(topic, (worker.address, shard.number, asdict(row)))
 
-    # that Dask's other threads draw, Hypothesis lays to the strategy
+    # Hypothesis blames the strategy for random numbers drawn by Dask's own threads
     warnings.filterwarnings("ignore", "Do not use the `random` module inside strategies")
-    with _one_at_a_time:  # a worker of several threads would have its own fight over the cores
-        return check(share, Findings(place), tell)
+    with _one_shard_at_a_time:  # the threads of a worker would compete for its cores
+        return check(shard, FailureDatabase(url), report)

@@ -1,4 +1,4 @@
-"""Where failing problems are kept, so that whoever checks next checks them first: a folder, and Redis if wanted."""
+"""The database of failing problems, which the next verification checks first: a folder, and optionally Redis."""
 
 import contextlib
 import time
@@ -10,57 +10,57 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 if TYPE_CHECKING:
     from hypothesis.extra.redis import RedisExampleDatabase
 
-__all__ = ["FOLDER", "Findings"]
+__all__ = ["FOLDER", "FailureDatabase"]
 
-#: Where failing problems are kept unless told otherwise; Hypothesis keeps its own beside it.
+#: The default folder; Hypothesis keeps its own database next to it.
 FOLDER = ".hypothesis/handgrad"
 
-#: For how many seconds a server that did not answer is left alone.
-_PAUSE = 5.0
+#: Seconds before a server that did not answer is asked again.
+RETRY_DELAY = 5.0
 
 
-class Findings(ExampleDatabase):
-    """Failing problems, in a folder and, where a server is named, in Redis as well.
+class FailureDatabase(ExampleDatabase):
+    """Failing problems, in a folder and, if a server is named, in Redis as well.
 
-    The folder is written first: what the server misses while it is away, it is given when the key is next fetched.
-    Nothing is ever deleted, for what passes here may fail elsewhere.
+    The folder is written first; entries the server missed while offline are pushed on the next fetch. Nothing is ever
+    deleted: a problem that passes here may fail elsewhere.
 
     Parameters
     ----------
-    place : str
-        A folder, which is made once there is something to keep; or redis://HOST:PORT/NUMBER (also rediss:// and
-        unix://), beside ``FOLDER``.
+    url : str
+        A folder, which is created with the first entry; or redis://HOST:PORT/NUMBER (also rediss:// and unix://), in
+        addition to ``FOLDER``.
 
     Raises
     ------
     ImportError
-        If the place is a server and the package redis is missing.
+        If it is a server and the package redis is missing.
     OSError
-        If the server does not answer now. Later it may come and go.
+        If the server does not answer now. Later it may be offline at times.
     ValueError
-        If the address of the server cannot be read.
+        If the address of the server cannot be parsed.
 
     Examples
     --------
     >>> import tempfile
-    >>> from oracle.campaigns.database import Findings
+    >>> from oracle.campaigns.database import FailureDatabase
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     findings = Findings(folder)
-    ...     findings.save(b"relu", b"a problem")
-    ...     list(findings.fetch(b"relu"))
+    ...     failures = FailureDatabase(folder)
+    ...     failures.save(b"relu", b"a problem")
+    ...     list(failures.fetch(b"relu"))
     [b'a problem']
     """
 
-    def __init__(self, place: str = FOLDER) -> None:
+    def __init__(self, url: str = FOLDER) -> None:
         super().__init__()
-        self.place = place
-        served = place.startswith(("redis://", "rediss://", "unix://"))
-        self.folder = DirectoryBasedExampleDatabase(FOLDER if served else place)
-        self._server = _serve(place) if served else None
-        self._away_until = 0.0
+        self.url = url
+        served = url.startswith(("redis://", "rediss://", "unix://"))
+        self.folder = DirectoryBasedExampleDatabase(FOLDER if served else url)
+        self._server = _open_server(url) if served else None
+        self._offline_until = 0.0
 
     def connect(self) -> None:
-        """Ask the server, if there is one, whether it is there."""
+        """Raise unless the server, if there is one, answers."""
         if self._server is None:
             return
         from redis.exceptions import RedisError
@@ -68,26 +68,26 @@ class Findings(ExampleDatabase):
         try:
             self._server.redis.ping()
         except RedisError as error:
-            raise ConnectionError(f"no Redis answers at {self.place}: {error}") from error
+            raise ConnectionError(f"Redis does not answer at {self.url}: {error}") from error
 
-    def hand_over(self, keys: Iterable[bytes]) -> bool:
-        """Give the server, if there is one, all that only the folder has, and say whether it has taken it."""
-        self._away_until = 0.0
+    def flush(self, keys: Iterable[bytes]) -> bool:
+        """Push to the server, if there is one, all that only the folder has; return True if it took it."""
+        self._offline_until = 0.0
         for key in keys:
             list(self.fetch(key))
-        return not self._away_until
+        return not self._offline_until
 
     def save(self, key: bytes, value: bytes) -> None:
-        """Keep a failing problem."""
+        """Save a failing problem."""
         self.folder.save(key, value)
-        with self._asking() as server:
+        with self._connected_server() as server:
             if server:
                 server.save(key, value)
 
     def fetch(self, key: bytes) -> Iterator[bytes]:
-        """Yield each failing problem; the server is given those that only the folder has."""
+        """Yield each failing problem, and push to the server those that only the folder has."""
         here, there = set(self.folder.fetch(key)), set[bytes]()
-        with self._asking() as server:
+        with self._connected_server() as server:
             if server:
                 there.update(server.fetch(key))
                 for value in here - there:
@@ -95,27 +95,27 @@ class Findings(ExampleDatabase):
         yield from here | there
 
     def move(self, src: bytes, dest: bytes, value: bytes) -> None:
-        """Leave it where it is: Hypothesis puts away what is not the smallest."""
+        """Do nothing: Hypothesis moves all but the smallest."""
 
     def delete(self, key: bytes, value: bytes) -> None:
-        """Leave it."""
+        """Do nothing."""
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator["RedisExampleDatabase | None"]:
-        """Give the server, or nothing while it is away."""
-        if self._server is None or time.monotonic() < self._away_until:
+    def _connected_server(self) -> Iterator["RedisExampleDatabase | None"]:
+        """Yield the server, or None while it is offline."""
+        if self._server is None or time.monotonic() < self._offline_until:
             yield None
             return
         from redis.exceptions import RedisError
 
         try:
             yield self._server
-            self._away_until = 0.0
+            self._offline_until = 0.0
         except RedisError:
-            self._away_until = time.monotonic() + _PAUSE
+            self._offline_until = time.monotonic() + RETRY_DELAY
 
 
-def _serve(url: str) -> "RedisExampleDatabase":
+def _open_server(url: str) -> "RedisExampleDatabase":
     try:
         import redis
         from redis.backoff import NoBackoff
@@ -126,6 +126,6 @@ def _serve(url: str) -> "RedisExampleDatabase":
 
     from hypothesis.extra.redis import RedisExampleDatabase
 
-    # one retry at once: the connection may be an old one, from before the server was started again
+    # one immediate retry: the connection may be from before a restart of the server
     client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1))
     return RedisExampleDatabase(client, expire_after=timedelta(days=365), key_prefix=b"handgrad:")

@@ -1,4 +1,4 @@
-"""Who checks the shares of a campaign on this machine: this process, or several others."""
+"""Runs the shards of a campaign on this machine: in this process, or in several others."""
 
 import contextlib
 import multiprocessing
@@ -11,114 +11,114 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 
-from oracle.campaigns.campaign import Campaign, Share, check
-from oracle.campaigns.database import Findings
-from oracle.campaigns.table import Row
+from oracle.campaigns.campaign import Campaign, Shard, check
+from oracle.campaigns.database import FailureDatabase
+from oracle.campaigns.table import Result
 
 __all__ = ["processes", "run"]
 
-#: How many processes in a row may end at one problem before the campaign does.
-_TRIES = 10
+#: The campaign ends once so many processes in a row have died at one problem.
+MAX_RESTARTS = 10
 
-#: How many bytes a process may take before another begins in its place: what JAX has traced and compiled stays in it.
-_MOST = 3 << 29
+#: A process that has taken so many bytes is replaced: JAX keeps all that it has traced and compiled.
+MAX_BYTES = 3 << 29
 
 
 def run(campaign: Campaign, *, workers: int, show: Callable[[], None]) -> None:
-    """Check all that is left of a campaign, and call ``show`` every now and then.
+    """Check all shards that are left of a campaign, and call ``show`` periodically.
 
-    Each process tells of each problem when it is checked. One that is killed is replaced, and its share goes on at the
-    problem where it was. When this process ends, in whatever way, so do the others, at their next problem.
+    Each process reports every problem it has checked. One that is killed is replaced, and its shard continues at the
+    next problem. When this process ends, however it ends, the others end at their next problem.
 
     Raises
     ------
     ChildProcessError
-        If one process after another ends at the same problem.
+        If one process after another dies at the same problem.
     RuntimeError
         If checking itself fails; the message has the traceback.
     """
     try:
         if workers == 1:
-            _alone(campaign, show)
+            _run_inline(campaign, show)
         else:
-            _together(campaign, min(workers, campaign.left), show)
+            _run_pool(campaign, min(workers, campaign.left), show)
     finally:
         campaign.save()
 
 
 def processes() -> SpawnContext:
-    """Return the way to begin processes of one thread each: threads of their own would fight over the cores."""
+    """Return the context for processes of one thread each, which do not compete for the cores."""
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     return multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
 
 
-def _alone(campaign: Campaign, show: Callable[[], None]) -> None:
+def _run_inline(campaign: Campaign, show: Callable[[], None]) -> None:
     at = None
-    while share := campaign.next(at):
+    while shard := campaign.next(at):
 
-        def tell(row: Row, share: Share = share) -> None:
-            campaign.told(share, row)
-            campaign.tick(show)
+        def report(row: Result, shard: Shard = shard) -> None:
+            campaign.record(shard, row)
+            campaign.poll(show)
 
-        campaign.told(share, check(share, campaign.findings, tell), finished=True)
-        at = share.name
+        campaign.record(shard, check(shard, campaign.failures, report), finished=True)
+        at = shard.name
 
 
 class _Worker:
-    """A process, the connection to it, and what it is at."""
+    """A process, the connection to it, and its shard."""
 
-    def __init__(self, context: SpawnContext, place: str) -> None:
+    def __init__(self, context: SpawnContext, url: str) -> None:
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, place), daemon=True)
-        with _undisturbed():
+        self.process = context.Process(target=_worker_loop, args=(theirs, url), daemon=True)
+        with _ignore_sigint():
             self.process.start()
-        theirs.close()  # so that reading from a worker that is no more fails
-        self.share: Share | None = None
+        theirs.close()  # so that reading from a dead worker fails
+        self.shard: Shard | None = None
         self.at: str | None = None
 
-    def begin(self, share: Share) -> None:
-        self.share, self.at = share, share.name
-        with contextlib.suppress(OSError):  # it was killed: that is noticed when it should answer
-            self.connection.send(share)
+    def start(self, shard: Shard) -> None:
+        self.shard, self.at = shard, shard.name
+        with contextlib.suppress(OSError):  # it was killed: noticed when it should answer
+            self.connection.send(shard)
 
 
-def _together(campaign: Campaign, workers: int, show: Callable[[], None]) -> None:
+def _run_pool(campaign: Campaign, workers: int, show: Callable[[], None]) -> None:
     context, ended = processes(), Counter[tuple[str, int, int]]()
     team: list[_Worker] = []
     try:
-        team += [_Worker(context, campaign.findings.place) for _ in range(workers)]
+        team += [_Worker(context, campaign.failures.url) for _ in range(workers)]
         while True:
             for worker in team:
-                if worker.share is None:
-                    share = campaign.next(worker.at, [other.at for other in team if other is not worker])
-                    if share:
-                        worker.begin(share)
-            answering = {worker.connection: worker for worker in team if worker.share}
+                if worker.shard is None:
+                    shard = campaign.next(worker.at, [other.at for other in team if other is not worker])
+                    if shard:
+                        worker.start(shard)
+            answering = {worker.connection: worker for worker in team if worker.shard}
             if not answering:
                 return
             for connection in wait(answering, timeout=0.2):
                 worker = answering[connection]  # type: ignore[index]
-                share = worker.share
-                assert share is not None
+                shard = worker.shard
+                assert shard is not None
                 try:
                     row, finished = worker.connection.recv()
-                except (EOFError, OSError):  # it was killed, or has had enough
-                    campaign.lost(share)
-                    ended[share.name, share.number, share.known.problems] += 1
-                    if max(ended.values()) >= _TRIES:
-                        raise ChildProcessError(f"{share.name}: {_TRIES} processes ended at one problem") from None
+                except (EOFError, OSError):  # it was killed, or has taken too much memory
+                    campaign.requeue(shard)
+                    ended[shard.name, shard.number, shard.known.problems] += 1
+                    if max(ended.values()) >= MAX_RESTARTS:
+                        raise ChildProcessError(f"{shard.name}: {MAX_RESTARTS} processes died at one problem") from None
                     worker.connection.close()
                     worker.process.join()
-                    team[team.index(worker)] = _Worker(context, campaign.findings.place)
+                    team[team.index(worker)] = _Worker(context, campaign.failures.url)
                     continue
                 if isinstance(row, str):
-                    raise RuntimeError(f"{share.name} could not be checked:\n{row}")
-                campaign.told(share, row, finished=finished)
+                    raise RuntimeError(f"{shard.name} could not be checked:\n{row}")
+                campaign.record(shard, row, finished=finished)
                 if finished:
-                    worker.share = None
-            campaign.tick(show)
+                    worker.shard = None
+            campaign.poll(show)
     finally:
         for worker in team:
             worker.process.kill()
@@ -126,23 +126,23 @@ def _together(campaign: Campaign, workers: int, show: Callable[[], None]) -> Non
             worker.process.join()
 
 
-def _work(connection: Connection, place: str) -> None:
-    """Do one share after another, until who began this process is no more, or much memory is taken."""
-    findings = Findings(place)
+def _worker_loop(connection: Connection, url: str) -> None:
+    """Process shards until the parent exits or the memory limit is reached."""
+    failures = FailureDatabase(url)
 
-    def send(what: tuple[Row | str, bool]) -> None:
+    def send(what: tuple[Result | str, bool]) -> None:
         try:
             connection.send(what)
         except OSError:
-            os._exit(1)  # an exception would be taken for a rule's that fails
+            os._exit(1)  # an exception would count as a failure of the rule
 
-    while _memory() < _MOST:
+    while _memory() < MAX_BYTES:
         try:
-            share = connection.recv()
+            shard = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            row = check(share, findings, lambda row: send((row, False)))
+            row = check(shard, failures, lambda row: send((row, False)))
         except Exception:
             send((traceback.format_exc(), True))
         else:
@@ -150,7 +150,7 @@ def _work(connection: Connection, place: str) -> None:
 
 
 def _memory() -> int:
-    """Return the most bytes that this process has taken so far, or 0 where the system does not say."""
+    """Return the peak memory of this process in bytes, or 0 where the system does not report it."""
     try:
         import resource
     except ImportError:
@@ -159,8 +159,8 @@ def _memory() -> int:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Have processes that are begun here hear nothing of Ctrl-C: who began them does, and ends them."""
+def _ignore_sigint() -> Iterator[None]:
+    """Start child processes that ignore SIGINT; the parent handles it and terminates them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the reader of a verification sees: one table, and the smallest problem that fails."""
+"""The table of a verification, and the smallest problem that fails."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from oracle.checks.evaluation import Evaluation
 from oracle.rounding.bounds import Comparison
 from oracle.strategies.problem import Problem
 
-__all__ = ["Row", "report"]
+__all__ = ["Result", "report"]
 
 
 @dataclass
-class Row:
-    """All that was found about one rule or network."""
+class Result:
+    """The result of one rule or network."""
 
     name: str
     problems: int = 0
     overruled: int = 0
     seconds: float = 0.0
     worst: Comparison | None = None
-    #: What is wrong on the smallest problem found: its dtype, in sentences, and that problem as code.
+    #: The smallest failing problem: its dtype, sentences that say what is wrong, and its source code.
     failure: tuple[str, tuple[str, ...], str] | None = None
 
     def add(self, problem: Problem, evaluation: Evaluation) -> None:
-        """Count a problem in; after a failure, only smaller failures matter."""
+        """Count a problem; after a failure, only smaller failures matter."""
         if evaluation.failures:
-            sentences = (*evaluation.failures, *(f"  {said}" for said in evaluation.other_values))
+            sentences = (*evaluation.failures, *(f"  {line}" for line in evaluation.other_values))
             self.failure = str(problem.dtype), sentences, problem.source()
         elif self.failure is None:
             self.problems += 1
@@ -39,9 +39,9 @@ class Row:
             if self.worst is None or evaluation.worst.excess > self.worst.excess:
                 self.worst = evaluation.worst
 
-    def merged(self, other: "Row") -> "Row":
-        """Return what is known about the name from here and elsewhere."""
-        return Row(
+    def merge(self, other: "Result") -> "Result":
+        """Return the result of both."""
+        return Result(
             self.name,
             self.problems + other.problems,
             self.overruled + other.overruled,
@@ -51,14 +51,14 @@ class Row:
         )
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Row":
-        """Return the row that ``dataclasses.asdict`` made a record of, which has been JSON since."""
+    def from_json(cls, record: Mapping[str, Any]) -> "Result":
+        """Return the result from a record made by ``dataclasses.asdict`` and read back from JSON."""
         worst, failure = record["worst"], record["failure"]
         if worst:
             errors = (float(worst[what]) for what in ("given", "expected", "bound"))
             worst = Comparison(str(worst["name"]), tuple(map(int, worst["index"])), *errors)
             if not worst.agrees:
-                raise ValueError(f"expected what agrees, given {worst}")
+                raise ValueError(f"worst must agree, got {worst}")
         if failure:
             dtype, sentences, code = failure
             failure = str(dtype), tuple(map(str, sentences)), str(code)
@@ -75,8 +75,8 @@ class Row:
         return f"agrees (JAX off: {self.overruled})" if self.overruled else "agrees"
 
 
-def report(rows: Sequence[Row], console: Console, seconds: float) -> None:
-    """Print the table and, for each row that disagrees, what is wrong and how to see it again."""
+def report(rows: Sequence[Result], console: Console, seconds: float) -> None:
+    """Print the table and, for each row that disagrees, the errors and the code that reproduces them."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
     for heading in ("problems", "worst error", "its bound", "per second"):

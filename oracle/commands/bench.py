@@ -15,10 +15,10 @@ from rich.progress import track
 from rich.table import Table
 
 from handgrad.files.atomic import atomic_write
+from oracle.benchmarks import installed
 from oracle.benchmarks.metrics import MEASURES, Figures, Measure
-from oracle.benchmarks.peers import installed
 from oracle.benchmarks.timing import Timing
-from oracle.commands.options import positive
+from oracle.commands import positive
 
 __all__ = ["add"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from oracle.commands.options import positive
+from oracle.commands import positive
 
 __all__ = ["add"]
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from oracle.commands.options import positive
+from oracle.commands import positive
 from oracle.measurements.sensitivity import ERRORS, SIZES, SensitivityCurve, drawn_problems, sized_problems
 from oracle.strategies.networks import NetworkProblem
 

@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-from oracle.commands.options import positive
+from oracle.commands import positive
 from oracle.measurements.throughput import measure
 
 __all__ = ["add"]

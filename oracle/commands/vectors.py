@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import handgrad
-from oracle.commands.options import positive
+from oracle.commands import positive
 
 __all__ = ["add"]
 

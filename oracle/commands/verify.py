@@ -1,4 +1,4 @@
-"""``python -m oracle verify``: every rule and network against jax.grad."""
+"""``python -m oracle verify``: check every rule and network against jax.grad."""
 
 import argparse
 import os
@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from oracle.campaigns.campaign import TRAINING, Campaign, Plan
-from oracle.campaigns.database import FOLDER, Findings
+from oracle.campaigns.database import FOLDER, FailureDatabase
 from oracle.campaigns.processes import run
 from oracle.campaigns.table import report
-from oracle.commands.options import positive
+from oracle.commands import positive
 from oracle.strategies import NAMES
 
 __all__ = ["add"]
@@ -26,17 +26,19 @@ def add(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="check every rule, network and random expressions against jax.grad",
-        description="Draws problems and checks every rule and network against JAX, then expressions that are "
-        "made up of rules, and the gradients along a "
-        "training run on the digits. Prints one table; exits with 1, and the smallest failing problem, when anything "
-        "disagrees. Each failing problem is kept, and checked before all else the next time.",
+        description="Draws problems and checks every rule and network against JAX, then random expressions of "
+        "rules, and the gradients along a training run on the digits. Prints one table; if anything disagrees, prints "
+        "the smallest failing problem and exits with 1. Failing problems are saved, and checked first the next time.",
         epilog="example: python -m oracle verify --problems 20000 --resume campaign.json "
-        "--database redis://localhost:6379/0 (begun, or gone on with, as often as it takes)",
+        "--database redis://localhost:6379/0 (run it again to resume)",
     )
     verify.add_argument(
-        "--problems", type=positive, metavar="N", help=f"for each name (default: {_PROBLEMS}, or those of --resume)"
+        "--problems",
+        type=positive,
+        metavar="N",
+        help=f"for each name (default: {_PROBLEMS}, or that of --resume)",
     )
-    verify.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of: {', '.join(NAMES)}")
+    verify.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"any of: {', '.join(NAMES)}")
     verify.add_argument("--seed", type=int, metavar="S", help="repeat the run that printed this seed")
     verify.add_argument("--dtype", choices=["float32", "float64"], help="(default: both)")
     verify.add_argument(
@@ -47,14 +49,12 @@ def add(commands: Any) -> None:
         metavar="tcp://HOST:PORT",
         help="check on the workers of this Dask cluster instead (extra dask: pip install 'handgrad[dask]')",
     )
-    verify.add_argument(
-        "--resume", metavar="FILE", help="write down in FILE what is done, and go on from there if it is there"
-    )
+    verify.add_argument("--resume", metavar="FILE", help="save progress to FILE, and resume from it if it exists")
     verify.add_argument(
         "--database",
         default=FOLDER,
-        metavar="PLACE",
-        help="where failing problems are kept: a folder, or redis://HOST:PORT/NUMBER, where other machines find them "
+        metavar="URL",
+        help="where failing problems are saved: a folder, or redis://HOST:PORT/NUMBER, shared with other machines "
         f"(extra redis: pip install 'handgrad[redis]'; default: {FOLDER})",
     )
     verify.set_defaults(run=_run, refuse=verify.error)
@@ -62,9 +62,9 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        findings = Findings(options.database)
-        findings.connect()
-        campaign = Campaign(_plan(options), findings, options.resume)
+        failures = FailureDatabase(options.database)
+        failures.connect()
+        campaign = Campaign(_plan(options), failures, options.resume)
     except (ImportError, OSError, ValueError) as error:
         options.refuse(str(error))
     console = Console()
@@ -104,16 +104,16 @@ def _run(options: argparse.Namespace) -> int:
     rows = campaign.rows
     report(rows, console, campaign.seconds)
     if status:
-        console.print("interrupted: the table shows what was checked until then", style="yellow")
+        console.print("interrupted: the table shows what was checked so far", style="yellow")
         if options.resume:
-            console.print(f"the same command goes on from {options.resume}", style="yellow")
-    if not findings.hand_over(campaign.keys):
-        console.print(f"no Redis answers at {options.database}: what failed is kept in {FOLDER}", style="yellow")
+            console.print(f"run the same command again to resume from {options.resume}", style="yellow")
+    if not failures.flush(campaign.keys):
+        console.print(f"Redis does not answer at {options.database}: failures are saved in {FOLDER}", style="yellow")
     return status or int(any(row.failure for row in rows))
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    """Return what is asked for; what is not said is as it was in the campaign that goes on."""
+    """Return the plan: options left out keep the values of the campaign that is resumed."""
     begun = Campaign.plan_in(options.resume) if options.resume and os.path.exists(options.resume) else None
     names = tuple(dict.fromkeys(options.only or ())) or (begun.names if begun else (*NAMES, TRAINING))
     problems = options.problems or (begun.problems if begun else _PROBLEMS)

@@ -4,13 +4,15 @@ import base64
 import html
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from handgrad.files.atomic import atomic_write
 from oracle.diagnosis import VOCABULARY
-from oracle.reports.verdict import Finding, Verdict
+
+if TYPE_CHECKING:
+    from oracle.reports.verdict import Finding, Verdict
 
 __all__ = ["write"]
 
@@ -36,7 +38,7 @@ td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } math { fo
 """
 
 
-def write(verdict: Verdict, path: Any) -> None:
+def write(verdict: "Verdict", path: Any) -> None:
     """Write the page; what lies at ``path`` is replaced only when the new page is whole.
 
     Raises
@@ -54,7 +56,7 @@ def write(verdict: Verdict, path: Any) -> None:
         file.write(page.encode())
 
 
-def _page(v: Verdict) -> Iterator[str]:
+def _page(v: "Verdict") -> Iterator[str]:
     said = "right" if v.ok else "wrong"
     title = f"{html.escape(v.name)}: {said}"
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -96,22 +98,22 @@ def _page(v: Verdict) -> Iterator[str]:
     yield "</body></html>"
 
 
-def _lines(v: Verdict) -> Iterator[str]:
+def _lines(v: "Verdict") -> Iterator[str]:
     if v.when:
         yield f"Only where {' and where '.join(v.when)}."
     if v.stage:
         yield f"First wrong stage: {v.stage}."
     yield from (f"Note: {note}." for note in v.notes)
-    yield from (f"Remark: {remark}." for remark in v.remarks)
-    yield from (f"Not seen: {unseen}." for unseen in v.unseen)
+    yield from (f"Note: {remark}." for remark in v.remarks)
+    yield from (f"Not covered: {unseen}." for unseen in v.unseen)
     if v.power:
         yield (
-            f"Power: {v.power.caught} of {v.power.planted} planted mistakes show on these problems, and so does an "
+            f"Detection power: {v.power.caught} of {v.power.planted} planted mistakes show on these problems, and so does an "
             f"error in one entry of {v.power.smallest_error:.0e} of the largest."
         )
 
 
-def _row(f: Finding) -> str:
+def _row(f: "Finding") -> str:
     c = f.comparison
     if c is None:
         return f'<tr><td>{html.escape(f.array)}</td><td colspan="6">{html.escape(f.sentence)}</td></tr>'
@@ -121,14 +123,14 @@ def _row(f: Finding) -> str:
     return f"<tr><td>{html.escape(f.array)}</td><td>{at}</td>{cells}<td>{html.escape(f.pattern)}</td></tr>"
 
 
-def _figure(f: Finding) -> str:
+def _figure(f: "Finding") -> str:
     caption = f"{f.array}: {f.pattern or 'one entry'}; the worst is framed"
     source = base64.b64encode(_heat_map(f)).decode()
     text = html.escape(caption)
     return f'<figure><img alt="{text}" src="data:image/png;base64,{source}"><figcaption>{text}</figcaption></figure>'
 
 
-def _heat_map(f: Finding) -> bytes:
+def _heat_map(f: "Finding") -> bytes:
     """Draw error over bound: white up to the bound, and the redder the further beyond."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LogNorm

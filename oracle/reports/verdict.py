@@ -151,7 +151,7 @@ class Verdict:
     def _lines(self) -> list[str]:
         seed = "" if self.seed is None else f" (seed {self.seed})"
         if self.ok:
-            lines = [f"{self.name}: right on {self.problems} problems{seed}, {self.seconds:.1f} s"]
+            lines = [f"{self.name}: correct on {self.problems} problems{seed}, {self.seconds:.1f} s"]
         else:
             lines = [f"{self.name}: WRONG on {self.failed} of {self.problems} problems{seed}, {self.seconds:.1f} s"]
         shown = self.findings[:2]
@@ -168,11 +168,11 @@ class Verdict:
             lines.append(f"  only where {' and where '.join(self.when)}")
         lines += [f"  first wrong stage: {self.stage}"] if self.stage else []
         lines += [f"  note: {note}" for note in self.notes]
-        lines += [line for remark in self.remarks for line in _wrapped("remark", remark)]
-        lines += [f"  not seen: {unseen}" for unseen in self.unseen]
+        lines += [line for remark in self.remarks for line in _wrapped("note", remark)]
+        lines += [f"  not covered: {unseen}" for unseen in self.unseen]
         if self.power:
             lines.append(
-                f"  power: {self.power.caught} of {self.power.planted} planted mistakes show; so does an error in one "
+                f"  detection power: {self.power.caught} of {self.power.planted} planted mistakes show; so does an error in one "
                 f"entry of {self.power.smallest_error:.0e} of the largest"
             )
         if self.snippet:

@@ -58,7 +58,7 @@ def test_the_solution_passes():
     verdict = oracle.check(lambda *problem: answer(*problem)[:2], "two_layer")
 
     assert verdict.ok, str(verdict)
-    (shown,) = re.findall(r"^    (two_layer: right on .*), \S+ s$", PAGE, re.MULTILINE)
+    (shown,) = re.findall(r"^    (two_layer: correct on .*), \S+ s$", PAGE, re.MULTILINE)
     assert str(verdict).startswith(shown)
     assert len(verdict.remarks) == 2
 

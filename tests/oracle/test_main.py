@@ -82,7 +82,7 @@ from oracle.campaigns.campaign import Campaign
 told, timers = Campaign.told, []
 
 def interrupted(campaign, share, row, *, finished=False):
-    told(campaign, share, row, finished=finished)
+    record(campaign, share, row, finished=finished)
     if row.problems and not timers:  # as soon as there is something to show, and at any time after
         timers.append(threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)))
         timers[0].start()

@@ -34,8 +34,8 @@ from handgrad.datasets.cifar10 import _read_batch
 from handgrad.training.checkpoints import load_checkpoint, load_params
 from oracle.campaigns.campaign import Campaign, Plan
 from oracle.campaigns.campaign import _read as read_campaign
-from oracle.campaigns.database import Findings
-from oracle.campaigns.table import Row, report
+from oracle.campaigns.database import FailureDatabase
+from oracle.campaigns.table import Result, report
 from oracle.rounding.bounds import Comparison
 
 SECONDS = 10  # CPU time that a reader may take for one file
@@ -369,11 +369,11 @@ def _mnist(path: Path) -> None:
 
 def _campaigns(folder: Path) -> list[bytes]:
     plan = Plan(("relu", "affine"), 250, seed=1)
-    campaign = Campaign(plan, Findings(str(folder)), folder / "campaign.json")
+    campaign = Campaign(plan, FailureDatabase(str(folder)), folder / "campaign.json")
     failure = "float64", ("dz[0, 1] is 2.0, expected 1.0",), "z = …"
     for number, finished in (0, True), (2, True), (1, False):
-        row = Row("relu", 40 * number, 0, 0.5, Comparison("dz", (0, 1), 2.0, 1.9, 0.3), failure if number else None)
-        campaign.told(plan.share("relu", number, row), row, finished=finished)
+        row = Result("relu", 40 * number, 0, 0.5, Comparison("dz", (0, 1), 2.0, 1.9, 0.3), failure if number else None)
+        campaign.record(plan.shard("relu", number, row), row, finished=finished)
     campaign.save()
     return [(folder / "campaign.json").read_bytes()]
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from handgrad import two_layer
-from oracle.benchmarks import epochs
-from oracle.benchmarks.peers import installed
+from oracle.benchmarks import epochs, installed
 
 
 @pytest.mark.parametrize("batch_size", epochs.BATCH_SIZES[1:])

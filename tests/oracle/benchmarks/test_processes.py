@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from handgrad import two_layer
-from oracle.benchmarks import processes, steps
-from oracle.benchmarks.peers import installed
+from oracle.benchmarks import installed, processes, steps
 
 
 @pytest.mark.parametrize("name", ["handgrad", "numpy", "autograd"])  # the others take seconds to be imported

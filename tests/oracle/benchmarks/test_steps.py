@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from handgrad import two_layer
-from oracle.benchmarks import steps
-from oracle.benchmarks.peers import installed
+from oracle.benchmarks import installed, steps
 
 
 def the_program(name):

@@ -14,8 +14,8 @@ from oracle.__main__ import main
 from oracle.campaigns import campaign as campaigns
 from oracle.campaigns import processes
 from oracle.campaigns.campaign import Campaign, Plan, check
-from oracle.campaigns.database import FOLDER, Findings
-from oracle.campaigns.table import Row
+from oracle.campaigns.database import FOLDER, FailureDatabase
+from oracle.campaigns.table import Result
 from oracle.checks.search import key_of
 from tests.tools.chaos import Server, begin, ended, planted, table, workers_of
 
@@ -28,17 +28,17 @@ def wrong_relu(z):
 
 
 def run(plan, folder, *, file=None, until=None):
-    """Check a campaign in this process, or until so many problems are told, and return it."""
-    campaign = Campaign(plan, Findings(str(folder)), file)
+    """Check a campaign in this process, or until so many problems are recorded, and return it."""
+    campaign = Campaign(plan, FailureDatabase(str(folder)), file)
     if until is not None:
-        told = campaign.told
+        record = campaign.record
 
-        def interrupted(share, row, **finished):
-            told(share, row, **finished)
+        def interrupted(shard, row, **finished):
+            record(shard, row, **finished)
             if sum(row.problems for row in campaign.rows) >= until:
                 raise KeyboardInterrupt
 
-        campaign.told = interrupted
+        campaign.record = interrupted
         with pytest.raises(KeyboardInterrupt):
             processes.run(campaign, workers=1, show=lambda: None)
     else:
@@ -63,24 +63,24 @@ def counted(monkeypatch):
 def test_shares_have_seeds_of_their_own_and_make_up_the_whole():
     plan = Plan(("relu", "tanh"), 250, seed=0)
 
-    shares = [plan.share(name, i, Row(name)) for name in plan.names for i in range(plan.shares(name))]
+    shards = [plan.shard(name, i, Result(name)) for name in plan.names for i in range(plan.num_shards(name))]
 
-    assert [share.problems for share in shares] == [100, 100, 50] * 2
-    assert len({share.seed for share in shares}) == 6
-    assert plan.share("relu", 1, Row("relu")) == shares[1]
+    assert [shard.problems for shard in shards] == [100, 100, 50] * 2
+    assert len({shard.seed for shard in shards}) == 6
+    assert plan.shard("relu", 1, Result("relu")) == shards[1]
 
 
 def test_shares_that_finish_in_any_order_make_the_same_table(tmp_path, monkeypatch):
     monkeypatch.setitem(handgrad.RULES, "relu", wrong_relu)
-    plan, findings = Plan(("relu",), 250, seed=1), Findings(str(tmp_path))
-    found = [check(plan.share("relu", i, Row("relu")), findings, lambda row: None) for i in range(3)]
+    plan, failures = Plan(("relu",), 250, seed=1), FailureDatabase(str(tmp_path))
+    found = [check(plan.shard("relu", i, Result("relu")), failures, lambda row: None) for i in range(3)]
 
     tables = []
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
-        campaign = Campaign(plan, Findings(str(tmp_path / "none")))
-        shares = [campaign.next() for _ in order]
+        campaign = Campaign(plan, FailureDatabase(str(tmp_path / "none")))
+        shards = [campaign.next() for _ in order]
         for i in order:
-            campaign.told(shares[i], found[i], finished=True)
+            campaign.record(shards[i], found[i], finished=True)
         tables.append(without_seconds(campaign))
         assert campaign.next() is None
 
@@ -111,28 +111,28 @@ def test_a_failure_is_found_again_in_a_share_that_was_interrupted_after_it(tmp_p
     plan, file = Plan(("relu",), 100, seed=1), tmp_path / "campaign.json"
     whole = run(plan, tmp_path / "a")
     failing = whole.rows[0].problems
-    campaign = Campaign(plan, Findings(str(tmp_path / "b")), file)
-    share, told = campaign.next(), []
+    campaign = Campaign(plan, FailureDatabase(str(tmp_path / "b")), file)
+    shard, results = campaign.next(), []
 
     def tell(row):
-        told.append(row)
-        campaign.told(share, row)
+        results.append(row)
+        campaign.record(shard, row)
         if row.failure:
             campaign.save()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check(share, campaign.findings, tell)
+        check(shard, campaign.failures, tell)
     resumed = run(plan, tmp_path / "b", file=file)
 
     assert 0 < failing < 100
-    assert len(told) == failing + 1
+    assert len(results) == failing + 1
     assert without_seconds(resumed) == without_seconds(whole)
 
 
 def test_a_file_of_another_campaign_is_refused_with_what_differs(tmp_path, capsys):
     file = tmp_path / "campaign.json"
-    Campaign(Plan(("relu",), 250, seed=1), Findings(str(tmp_path)), file)
+    Campaign(Plan(("relu",), 250, seed=1), FailureDatabase(str(tmp_path)), file)
 
     with pytest.raises(SystemExit) as stopped:
         main(["verify", "--resume", str(file), "--problems", "300", "--seed", "1"])
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_campaign_is_refused_and_left_alone(tmp_path, capsys, 
         main(["verify", "--resume", str(file)])
 
     assert stopped.value.code == 2
-    assert "expected a campaign" in capsys.readouterr().err.splitlines()[-1]
+    assert "is not a campaign file" in capsys.readouterr().err.splitlines()[-1]
     assert file.read_text() == text
 
 
@@ -171,15 +171,15 @@ def test_what_failed_once_is_checked_before_all_else(tmp_path, monkeypatch):
     monkeypatch.setitem(handgrad.RULES, "relu", wrong_relu)
     run(Plan(("relu",), 100, seed=1), tmp_path)
 
-    told = []
-    campaign = Campaign(Plan(("identity", "relu"), 100, seed=2), Findings(str(tmp_path)))
-    share = campaign.next()
-    check(share, campaign.findings, told.append)
+    results = []
+    campaign = Campaign(Plan(("identity", "relu"), 100, seed=2), FailureDatabase(str(tmp_path)))
+    shard = campaign.next()
+    check(shard, campaign.failures, results.append)
 
-    assert share.name == "relu"
-    assert len(share.values) >= 2
-    assert told[0].failure
-    assert "(3, 5)" in str(eval_shape(told[-1].failure[2]))
+    assert shard.name == "relu"
+    assert len(shard.values) >= 2
+    assert results[0].failure
+    assert "(3, 5)" in str(eval_shape(results[-1].failure[2]))
 
 
 def eval_shape(code):
@@ -192,21 +192,21 @@ def test_what_passes_here_stays_in_the_database(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setitem(handgrad.RULES, "relu", wrong_relu)
         run(Plan(("relu",), 100, seed=1), tmp_path)
-    before = set(Findings(str(tmp_path)).fetch(key_of("relu")))
+    before = set(FailureDatabase(str(tmp_path)).fetch(key_of("relu")))
 
     mended = run(Plan(("relu",), 20, seed=2), tmp_path)
 
     assert mended.rows[0].failure is None
     assert mended.rows[0].problems == 20  # what is replayed is not counted
-    assert set(Findings(str(tmp_path)).fetch(key_of("relu"))) == before != set()
+    assert set(FailureDatabase(str(tmp_path)).fetch(key_of("relu"))) == before != set()
 
 
 def test_what_another_finds_meanwhile_is_checked_next(tmp_path):
-    campaign = Campaign(Plan(("identity", "relu"), 200, seed=2), Findings(str(tmp_path)))
+    campaign = Campaign(Plan(("identity", "relu"), 200, seed=2), FailureDatabase(str(tmp_path)))
     assert campaign.next().name == "identity"
 
-    Findings(str(tmp_path)).save(key_of("relu"), b"found elsewhere")
-    campaign.look(everywhere=False)
+    FailureDatabase(str(tmp_path)).save(key_of("relu"), b"found elsewhere")
+    campaign.fetch_new_failures(everywhere=False)
 
     assert campaign.next().values == (b"found elsewhere",)
     assert campaign.next("identity").name == "identity"
@@ -214,19 +214,21 @@ def test_what_another_finds_meanwhile_is_checked_next(tmp_path):
 
 def test_every_failing_problem_is_kept_also_those_that_are_not_the_smallest(tmp_path, monkeypatch):
     monkeypatch.setitem(handgrad.RULES, "relu", wrong_relu)
-    plan, told = Plan(("relu",), 100, seed=1), []
-    check(plan.share("relu", 0, Row("relu")), Findings(str(tmp_path)), told.append)
+    plan, results = Plan(("relu",), 100, seed=1), []
+    check(plan.shard("relu", 0, Result("relu")), FailureDatabase(str(tmp_path)), results.append)
 
-    kept = set(Findings(str(tmp_path)).fetch(key_of("relu")))
+    kept = set(FailureDatabase(str(tmp_path)).fetch(key_of("relu")))
 
-    different = {row.failure[2] for row in told if row.failure}
+    different = {row.failure[2] for row in results if row.failure}
     assert 1 < len(kept) <= len(different)
 
 
 def test_two_workers_one_of_them_killed_make_the_table_of_one(tmp_path, monkeypatch, capsys):
     plan = ["--only", "relu", "--problems", "150", "--seed", "1"]
     process = begin(tmp_path, *plan, "--workers", "2", env=planted(tmp_path / "planted"))
-    while not set(Findings(str(tmp_path / FOLDER)).fetch(key_of("relu"))):  # one of them is looking for a smaller one
+    while not set(
+        FailureDatabase(str(tmp_path / FOLDER)).fetch(key_of("relu"))
+    ):  # one of them is looking for a smaller one
         assert process.poll() is None
         time.sleep(0.01)
 
@@ -240,7 +242,7 @@ def test_two_workers_one_of_them_killed_make_the_table_of_one(tmp_path, monkeypa
     assert "DISAGREES" in expected
     assert table(found) == table(expected), errors
     assert process.returncode == status == 1
-    kept, before = (set(Findings(str(place)).fetch(key_of("relu"))) for place in (tmp_path / FOLDER, alone))
+    kept, before = (set(FailureDatabase(str(url)).fetch(key_of("relu"))) for url in (tmp_path / FOLDER, alone))
     assert kept >= before != set()
 
 
@@ -260,34 +262,34 @@ def test_workers_end_when_the_campaign_is_killed_and_it_goes_on_from_its_file(tm
     assert ended(team)
     process.communicate()
     names = json.loads(file.read_text())["names"]
-    campaign = Campaign(Campaign.plan_in(file), Findings(str(tmp_path)), file)
-    told = sum(part["problems"] for part in (names["relu"]["row"], *names["relu"]["parts"].values()))
-    assert campaign.rows[0].problems == told > 0
+    campaign = Campaign(Campaign.plan_in(file), FailureDatabase(str(tmp_path)), file)
+    results = sum(part["problems"] for part in (names["relu"]["row"], *names["relu"]["parts"].values()))
+    assert campaign.rows[0].problems == results > 0
 
 
 def test_a_process_that_has_taken_much_memory_ends_after_its_share(tmp_path, monkeypatch):
     plan = Plan(("identity",), 102, seed=1)
-    taken = iter([0, processes._MOST])
+    taken = iter([0, processes.MAX_BYTES])
     monkeypatch.setattr(processes, "_memory", lambda: next(taken))
     ours, theirs = multiprocessing.Pipe()
     for number in (1, 0):
-        ours.send(plan.share("identity", number, Row("identity")))
+        ours.send(plan.shard("identity", number, Result("identity")))
 
-    processes._work(theirs, str(tmp_path))
+    processes._worker_loop(theirs, str(tmp_path))
 
-    told = [ours.recv() for _ in range(3)]
-    assert [(row.problems, finished) for row, finished in told] == [(1, False), (2, False), (2, True)]
+    results = [ours.recv() for _ in range(3)]
+    assert [(row.problems, finished) for row, finished in results] == [(1, False), (2, False), (2, True)]
     assert not ours.poll()
-    assert theirs.poll()  # the other share
+    assert theirs.poll()  # the other shard
 
 
 def test_a_share_that_ends_every_worker_ends_the_campaign(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import os, handgrad\nhandgrad.RULES['relu'] = lambda z: os._exit(1)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(processes, "_TRIES", 2)
-    campaign = Campaign(Plan(("relu",), 100, seed=1), Findings(str(tmp_path)))
+    monkeypatch.setattr(processes, "MAX_RESTARTS", 2)
+    campaign = Campaign(Plan(("relu",), 100, seed=1), FailureDatabase(str(tmp_path)))
 
-    with pytest.raises(ChildProcessError, match="relu: 2 processes ended at one problem"):
+    with pytest.raises(ChildProcessError, match="relu: 2 processes died at one problem"):
         processes.run(campaign, workers=2, show=lambda: None)
 
 
@@ -297,18 +299,18 @@ def test_what_fails_while_redis_is_away_is_given_to_it_when_it_is_back(tmp_path,
     monkeypatch.chdir(tmp_path)
     with Server() as server:
         client = redis.Redis.from_url(server.url)
-        findings = Findings(server.url)
-        findings.connect()
-        findings.save(b"relu", b"first")
+        failures = FailureDatabase(server.url)
+        failures.connect()
+        failures.save(b"relu", b"first")
         assert client.smembers(b"handgrad:relu") == {b"first"}
 
         server.kill()
-        findings.save(b"relu", b"second")
-        assert set(findings.fetch(b"relu")) == {b"first", b"second"}
-        assert not findings.hand_over([b"relu"])
+        failures.save(b"relu", b"second")
+        assert set(failures.fetch(b"relu")) == {b"first", b"second"}
+        assert not failures.flush([b"relu"])
         server.start()
 
-        assert findings.hand_over([b"relu"])
+        assert failures.flush([b"relu"])
         assert client.smembers(b"handgrad:relu") == {b"first", b"second"}
 
 
@@ -324,10 +326,10 @@ def test_what_one_machine_finds_another_checks_first(tmp_path, monkeypatch):
         plan = ["--only", "relu", "--problems", "100", "--seed", "1"]
         main(["verify", *plan, "--workers", "1", "--database", server.url])
         monkeypatch.chdir(there)
-        share = Campaign(Plan(("identity", "relu"), 100, seed=2), Findings(server.url)).next()
+        shard = Campaign(Plan(("identity", "relu"), 100, seed=2), FailureDatabase(server.url)).next()
 
-    assert share.name == "relu"
-    assert share.values
+    assert shard.name == "relu"
+    assert shard.values
 
 
 def test_a_redis_that_is_not_there_is_one_line_before_anything_is_checked(capsys):
@@ -337,7 +339,7 @@ def test_a_redis_that_is_not_there_is_one_line_before_anything_is_checked(capsys
         main(["verify", "--database", "redis://127.0.0.1:1/0"])
 
     assert stopped.value.code == 2
-    assert "no Redis answers at redis://127.0.0.1:1/0" in capsys.readouterr().err.splitlines()[-1]
+    assert "Redis does not answer at redis://127.0.0.1:1/0" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_cluster_makes_the_same_table_though_a_worker_is_killed(tmp_path):
@@ -346,7 +348,7 @@ def test_a_cluster_makes_the_same_table_though_a_worker_is_killed(tmp_path):
     expected = run(plan, tmp_path)
     from oracle.campaigns import dask
 
-    campaign = Campaign(plan, Findings(str(tmp_path)))
+    campaign = Campaign(plan, FailureDatabase(str(tmp_path)))
     killed_after = []
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50

@@ -45,7 +45,7 @@ def homework(tmp_path, monkeypatch):
 
 def test_right_code_exits_with_0(homework, capsys):
     assert main(["check", homework("right"), "--against", "two_layer", "--examples", "20"]) == 0
-    assert "two_layer: right on 20 problems" in capsys.readouterr().out
+    assert "two_layer: correct on 20 problems" in capsys.readouterr().out
 
 
 def test_wrong_code_exits_with_1_and_names_the_cause(homework, capsys, tmp_path):
