@@ -22,7 +22,7 @@ class Result:
 
     name: str
     problems: int = 0
-    overruled: int = 0
+    jax_inaccurate: int = 0
     seconds: float = 0.0
     worst: Comparison | None = None
     #: The smallest failing problem: its dtype, sentences that say what is wrong, and its source code.
@@ -35,7 +35,7 @@ class Result:
             self.failure = str(problem.dtype), sentences, problem.source()
         elif self.failure is None:
             self.problems += 1
-            self.overruled += evaluation.jax_inaccurate
+            self.jax_inaccurate += evaluation.jax_inaccurate
             if self.worst is None or evaluation.worst.excess > self.worst.excess:
                 self.worst = evaluation.worst
 
@@ -44,7 +44,7 @@ class Result:
         return Result(
             self.name,
             self.problems + other.problems,
-            self.overruled + other.overruled,
+            self.jax_inaccurate + other.jax_inaccurate,
             self.seconds + other.seconds,
             max(filter(None, (self.worst, other.worst)), key=lambda c: c.excess, default=None),
             min(filter(None, (self.failure, other.failure)), key=lambda f: len(f[2]), default=None),
@@ -62,8 +62,10 @@ class Result:
         if failure:
             dtype, sentences, code = failure
             failure = str(dtype), tuple(map(str, sentences)), str(code)
-        problems, overruled = int(record["problems"]), int(record["overruled"])
-        return cls(str(record["name"]), problems, overruled, float(record["seconds"]), worst or None, failure or None)
+        problems, jax_inaccurate = int(record["problems"]), int(record["jax_inaccurate"])
+        return cls(
+            str(record["name"]), problems, jax_inaccurate, float(record["seconds"]), worst or None, failure or None
+        )
 
     @property
     def verdict(self) -> str:
@@ -72,7 +74,7 @@ class Result:
             return "DISAGREES"
         if not self.problems:
             return "not run"
-        return f"agrees (JAX off: {self.overruled})" if self.overruled else "agrees"
+        return f"agrees (JAX off: {self.jax_inaccurate})" if self.jax_inaccurate else "agrees"
 
 
 def report(rows: Sequence[Result], console: Console, seconds: float) -> None:

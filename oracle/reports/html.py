@@ -24,7 +24,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.wrong { color: var(--bad); } .right { color: var(--good); }
+.wrong { color: var(--bad); } .correct { color: var(--good); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem;
   margin: .8rem 0; }
 .maps { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: 100%; }
@@ -57,7 +57,7 @@ def write(verdict: "Verdict", path: Any) -> None:
 
 
 def _page(v: "Verdict") -> Iterator[str]:
-    said = "right" if v.ok else "wrong"
+    said = "correct" if v.ok else "wrong"
     title = f"{html.escape(v.name)}: {said}"
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -70,9 +70,9 @@ def _page(v: "Verdict") -> Iterator[str]:
         cause = VOCABULARY[e.cause]
         yield f'<div class="card"><strong>{html.escape(e.cause)}</strong>: {html.escape(cause.sentence)}'
         if e.algebra:
-            yield f"<p>What was computed: <code>{html.escape(e.algebra)}</code></p>"
+            yield f"<p>Computed: <code>{html.escape(e.algebra)}</code></p>"
         if cause.algebra:
-            yield f"<p>What the derivation says: {_mathml(cause.algebra)}</p>"
+            yield f"<p>The derivation says: {_mathml(cause.algebra)}</p>"
         where = f" It shows in {', '.join(e.arrays)}." if e.arrays else ""
         when = f" Only where {' and where '.join(e.when)}." if e.when else ""
         yield f'<p class="soft">Explains the difference on {e.probes} problems.{html.escape(where + when)}</p>'
@@ -83,8 +83,8 @@ def _page(v: "Verdict") -> Iterator[str]:
         yield '<div class="card">None of the known mistakes explains it.</div>'
     yield from (f'<p class="soft">{html.escape(line)}</p>' for line in _lines(v))
     if v.findings:
-        yield "<h2>What is wrong</h2>"
-        headings = ("array", "entry", "returned", "right", "error", "bound", "which")
+        yield "<h2>Errors</h2>"
+        headings = ("array", "entry", "returned", "correct", "error", "bound", "which")
         yield f"<table><tr>{''.join(f'<th>{heading}</th>' for heading in headings)}</tr>"
         yield from map(_row, v.findings)
         yield "</table>"
@@ -108,8 +108,8 @@ def _lines(v: "Verdict") -> Iterator[str]:
     yield from (f"Not covered: {unseen}." for unseen in v.unseen)
     if v.power:
         yield (
-            f"Detection power: {v.power.caught} of {v.power.planted} planted mistakes show on these problems, and so does an "
-            f"error in one entry of {v.power.smallest_error:.0e} of the largest."
+            f"Detection power: {v.power.caught} of {v.power.planted} planted mistakes show on these problems, and so "
+            f"does an error in one entry of {v.power.smallest_error:.0e} of the largest."
         )
 
 

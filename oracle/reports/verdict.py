@@ -1,4 +1,4 @@
-"""What the user of ``check`` reads: what is wrong, why, where it shows, and what the check could not have seen."""
+"""The verdict of a check: the errors, their causes, where they show, and what the check could not have seen."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -42,22 +42,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out of :func:`oracle.check`.
+    """The result of :func:`oracle.check`.
 
     Attributes
     ----------
     ok : bool
         Whether nothing is wrong.
     findings : tuple of Finding
-        What is wrong, array by array.
+        The errors, array by array.
     causes : tuple of str
         The names of the causes, from the vocabulary in ``docs/check.md``; empty where nothing explains it.
     explanations : tuple of Explanation
         For each cause what was computed, in which arrays it shows, and when.
     remarks : tuple of str
-        What is right and could be better.
+        Notes on what is correct and could be better.
     unseen : tuple of str
-        What the problems that were drawn could not have shown.
+        The mistakes that the problems drawn could not have shown.
     power : DetectionPower or None
         The share of planted mistakes that this check catches, and the smallest error.
     snippet : str
@@ -156,8 +156,8 @@ class Verdict:
             lines = [f"{self.name}: WRONG on {self.failed} of {self.problems} problems{seed}, {self.seconds:.1f} s"]
         shown = self.findings[:2]
         lines += [f"  {f}" for f in shown]
-        told = {f.array for f in shown}
-        rest = [what for what in dict.fromkeys(f.array or f.sentence for f in self.findings[2:]) if what not in told]
+        named = {f.array for f in shown}
+        rest = [name for name in dict.fromkeys(f.array or f.sentence for f in self.findings[2:]) if name not in named]
         if rest:
             lines.append(f"  also wrong: {', '.join(rest)}")
         for e in self.explanations:
@@ -172,8 +172,8 @@ class Verdict:
         lines += [f"  not covered: {unseen}" for unseen in self.unseen]
         if self.power:
             lines.append(
-                f"  detection power: {self.power.caught} of {self.power.planted} planted mistakes show; so does an error in one "
-                f"entry of {self.power.smallest_error:.0e} of the largest"
+                f"  detection power: {self.power.caught} of {self.power.planted} planted mistakes show; so does an "
+                f"error in one entry of {self.power.smallest_error:.0e} of the largest"
             )
         if self.snippet:
             lines += ["", *self.snippet.splitlines()]

@@ -79,7 +79,7 @@ import os, signal, sys, threading
 from oracle.__main__ import main
 from oracle.campaigns.campaign import Campaign
 
-told, timers = Campaign.told, []
+record, timers = Campaign.record, []
 
 def interrupted(campaign, share, row, *, finished=False):
     record(campaign, share, row, finished=finished)
@@ -87,7 +87,7 @@ def interrupted(campaign, share, row, *, finished=False):
         timers.append(threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)))
         timers[0].start()
 
-Campaign.told = interrupted
+Campaign.record = interrupted
 sys.exit(main(["verify", "--only", "relu", "--problems", "1000000", "--workers", "2"]))
 """
 

@@ -52,12 +52,15 @@ def without_seconds(campaign):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Count the problems that are examined."""
-    examined = []
-    examine = campaigns.examine
-    for module in ("oracle.campaigns.campaign", "oracle.checks.verification"):
-        monkeypatch.setattr(f"{module}.examine", lambda problem: examined.append(problem.name) or examine(problem))
-    return examined
+    """Count the problems that are evaluated."""
+    evaluated = []
+    evaluate = campaigns.evaluate
+    for module in ("oracle.campaigns.campaign", "oracle.checks.search"):
+        monkeypatch.setattr(
+            f"{module}.evaluate",
+            lambda problem, **options: evaluated.append(problem.name) or evaluate(problem, **options),
+        )
+    return evaluated
 
 
 def test_shares_have_seeds_of_their_own_and_make_up_the_whole():
@@ -138,7 +141,7 @@ def test_a_file_of_another_campaign_is_refused_with_what_differs(tmp_path, capsy
         main(["verify", "--resume", str(file), "--problems", "300", "--seed", "1"])
 
     assert stopped.value.code == 2
-    assert "of another campaign: expected problems 250, given 300" in capsys.readouterr().err
+    assert "of another campaign: problems must be 250, got 300" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

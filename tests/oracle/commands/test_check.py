@@ -81,9 +81,9 @@ def test_a_function_may_be_in_a_class_or_a_module(homework, capsys):
     ("candidate", "against", "said"),
     [
         ("{}:nothing", "two_layer", "has no nothing"),
-        ("{}:right", "two_layers", "truth expected one of softmax_classifier,"),
+        ("{}:right", "two_layers", "truth must be one of softmax_classifier,"),
         ("{}:number", "two_layer", "candidate must be callable, got int"),
-        ("{}:right", "mlp", "needs activation="),
+        ("{}:right", "mlp", "activation must name each hidden layer"),
         ("{}", "two_layer", "expected MODULE:FUNCTION"),
         ("no_such_module:f", "two_layer", "No module named 'no_such_module'"),
         ("no_such_file.py:f", "two_layer", "there is no file no_such_file.py"),

@@ -72,7 +72,7 @@ def test_algebra_of_every_cause_can_be_typeset():
 def test_a_right_verdict_has_a_page_too(tmp_path):
     oracle.check(two_layer.loss_and_grad, "two_layer", examples=10).to_html(tmp_path / "right.html")
 
-    assert '<span class="right">right</span>' in (tmp_path / "right.html").read_text()
+    assert '<span class="correct">correct</span>' in (tmp_path / "right.html").read_text()
 
 
 def test_what_a_candidate_calls_itself_is_no_markup(tmp_path):
