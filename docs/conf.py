@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+import handgrad
+
 sys.path.append(str(Path(__file__).parent / "_extensions"))
 
 project = "handgrad"
@@ -73,6 +75,25 @@ def read_references(app, what, name, obj, options, lines):
         lines[:] = [line.replace(f"``docs/{page}.md``", f":doc:`/{page}`") for line in lines]
 
 
+def list_new_pages(app, docname, source):
+    """Add to the index the derivations, and to the reference the families of rules, that these do not list by hand."""
+    listed = source[0].split()
+    if docname == "index":
+        pages = sorted(page for page in app.env.found_docs if page.startswith("derivations/") and page not in listed)
+        toctree = ["```{toctree}", ":maxdepth: 1", ":caption: More rules", "", *pages, "```", "", ""]
+        if pages:
+            source[0] = source[0].replace("## Guides\n", "\n".join(toctree) + "## Guides\n", 1)
+    if docname == "reference/rules":
+        for family in sorted({rule.__module__ for rule in handgrad.RULES.values()} - {*listed}):
+            title = family.rpartition(".")[2].replace("_", " ").capitalize()
+            source[0] += f"\n## {title}\n\n```{{eval-rst}}\n.. automodule:: {family}\n   :members:\n```\n"
+
+
+def read_lists_again(app, env, added, changed, removed):
+    """Return the pages that list others, if there are new ones."""
+    return ["index", "reference/rules"] if added or removed else []
+
+
 def give_captions_a_level(app, pagename, templatename, context, doctree):
     """Add the heading level of the captions in lists of pages, which Sphinx omits and screen readers need."""
     for part in {"body", "furo_navigation_tree"} & context.keys():
@@ -80,6 +101,8 @@ def give_captions_a_level(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    """Register the two functions above."""
+    """Register the functions above."""
+    app.connect("env-get-outdated", read_lists_again)
+    app.connect("source-read", list_new_pages)
     app.connect("autodoc-process-docstring", read_references)
     app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme has built its navigation

@@ -53,7 +53,8 @@ def _run(leaves: Sequence[Any], steps: Sequence[Step], cotangent: Any) -> tuple[
     nodes, pullbacks = [np.asarray(a, object) for a in leaves], []  # arithmetic on 0-d arrays gives numbers
     for step in steps:
         args = (nodes[i] if isinstance(i, int) else numbers(i) for i in step.operands)
-        value, backward = exact_form_of(RULES[step.rule])(*args, **step.kwargs)
+        kwargs = {k: numbers(v) if _is_real(v) else v for k, v in step.kwargs.items()}
+        value, backward = exact_form_of(RULES[step.rule])(*args, **kwargs)
         nodes.append(each(lambda a: a if abs(a) > HALF_SMALLEST_SUBNORMAL else mpf(0), value))
         pullbacks.append(backward)
     cotangents = [zeros(a.shape) for a in nodes]
@@ -63,6 +64,11 @@ def _run(leaves: Sequence[Any], steps: Sequence[Step], cotangent: Any) -> tuple[
             if isinstance(i, int):
                 cotangents[i] = np.asarray(cotangents[i] + d, object)
     return nodes[-1], cotangents[: len(leaves)]
+
+
+def _is_real(keyword: Any) -> bool:
+    """Return True for an array of floats, or of the numbers that were made of them."""
+    return isinstance(keyword, np.ndarray) and keyword.dtype.kind in "fO"
 
 
 def _second(recording: Recording) -> tuple[Any, list[Any]]:

@@ -23,13 +23,14 @@ from oracle.reference.annotations import (
     ArraySpec,
     Choices,
     array_specs,
+    data_specs,
     keyword_specs,
     param_specs,
     value_dims,
 )
 from oracle.reference.exact_forms import elementwise, numbers
 from oracle.reference.recording import exact_form_of
-from oracle.reference.tree import tree_map
+from oracle.reference.tree import tree_leaves, tree_map
 from oracle.strategies.networks import NetworkProblem
 from oracle.strategies.padding import unpad
 from oracle.strategies.problem import CheckedProblem as Problem
@@ -66,7 +67,7 @@ class Accuracy:
     relative: float = 0.0
 
     def loses_to(self, other: "Accuracy") -> bool:
-        """Whether the gradient is worse than another system's; within one unit there is nothing to lose or win."""
+        """Return True if the gradient is worse than another system's by more than rounding, one unit."""
         return self.gradient > max(1.0, other.gradient)
 
 
@@ -158,13 +159,17 @@ def _network(
     """Return a problem with all dimensions 3 but the batch's, the weights of a magnitude."""
     loss = reference.NETWORKS[name].loss
     kwargs = {k: _choice(takes) for k, takes in keyword_specs(loss).items() if isinstance(takes, Choices)}
+    specs, data = param_specs(loss, **kwargs), data_specs(loss)
+    arrays = [spec for spec in (*tree_leaves(specs).values(), *data.values()) if isinstance(spec, ArraySpec)]
+    sizes = {d: SIZES.get(d, 3) for spec in arrays for d in spec.dims}
 
     def parameter(spec: ArraySpec) -> NDArray[Any]:
-        shape = spec.shape(dict.fromkeys(spec.dims, 3))
+        shape = spec.shape(sizes)
         return np.asarray(DOMAINS[spec.domain](entries(shape, magnitude if len(shape) > 1 else 1.0)))
 
-    params = tree_map(parameter, param_specs(loss, **kwargs))
-    return NetworkProblem(name, params, entries((2, 3)), rng.integers(0, 3, 2), 0.5, kwargs)
+    params = tree_map(parameter, specs)
+    X, y = (_keyword(data[argument], entries, rng, sizes) for argument in ("X", "y"))
+    return NetworkProblem(name, params, X, y, 0.5, kwargs)
 
 
 def _truth(problem: Problem) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:

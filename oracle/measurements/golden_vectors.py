@@ -120,25 +120,25 @@ def _draw(network: str, count: int, seed: int, dtype: Any, activation: Sequence[
 def _write(folder: Path, name: str, problem: NetworkProblem) -> None:
     bound = autodiff.answers(problem).bound
     truth = {key: np.asarray(a, float) for key, a in exact.answers(problem).items() if key != "X"}
-    gradients = {key: a for key, a in truth.items() if key in problem.params}
+    gradients = {key: a for key, a in truth.items() if key in problem.named_params}
     record = {
         "network": problem.name,
         **({"activation": list(problem.kwargs["activation"])} if "activation" in problem.kwargs else {}),
         "dtype": str(problem.dtype),
-        "params": {key: _array(a) for key, a in problem.params.items()},
+        "params": {key: _array(a) for key, a in problem.named_params.items()},
         "X": _array(problem.X),
         "y": problem.y.tolist(),
         "reg": float(problem.reg).hex(),
         "loss": float(truth["loss"]).hex(),
-        "gradients": {key: _array(gradients[key]) for key in problem.params},
+        "gradients": {key: _array(gradients[key]) for key in problem.named_params},
         "loss_bound": float(bound["loss"]).hex(),
-        "bounds": {key: _array(bound[key]) for key in problem.params},
+        "bounds": {key: _array(bound[key]) for key in problem.named_params},
     }
     (folder / f"{name}.json").write_text(json.dumps(record) + "\n")
-    arrays: dict[str, Any] = {**problem.params, "X": problem.X, "y": problem.y, "reg": problem.reg}
+    arrays: dict[str, Any] = {**problem.named_params, "X": problem.X, "y": problem.y, "reg": problem.reg}
     arrays |= {"loss": truth["loss"], "loss_bound": bound["loss"]}
     arrays |= {f"d{key}": g for key, g in gradients.items()}
-    arrays |= {f"bound_d{key}": bound[key] for key in problem.params}
+    arrays |= {f"bound_d{key}": bound[key] for key in problem.named_params}
     np.savez(folder / f"{name}.npz", **arrays)
 
 

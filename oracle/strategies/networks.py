@@ -165,7 +165,7 @@ class NetworkProblem(CheckedProblem):
         frozen = not all(a.flags.writeable for a in self.arguments().values())
         return "\n".join(
             [
-                *("import numpy as np", f"from handgrad import {self.name}", "", "params = {"),
+                *("import numpy as np", f"from handgrad.networks import {self.name}", "", "params = {"),
                 *(f'    "{name}": {literal(child)},' for name, child in self.params.items()),
                 *("}", f"X = {literal(self.X)}", f"y = {literal(self.y)}"),
                 *(["for a in (*params.values(), X, y):\n    a.flags.writeable = False"] if frozen else []),

@@ -22,9 +22,20 @@ def run(text, name):
     return variables
 
 
-@pytest.mark.parametrize("name", [*handgrad.RULES, *handgrad.NETWORKS])
-def test_every_rule_and_network_has_a_page(name):
+#: Every rule, and the networks whose docstrings name their derivation.
+DERIVED = [
+    *handgrad.RULES,
+    *(name for name, network in handgrad.NETWORKS.items() if "docs/derivations/" in (network.__doc__ or "")),
+]
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_every_rule_and_derived_network_has_a_page(name):
     assert (DOCS / "derivations" / f"{name}.md").exists()
+
+
+def test_the_networks_that_handgrad_exports_are_derived():
+    assert set(handgrad.__all__) & set(handgrad.NETWORKS) <= set(DERIVED)
 
 
 @each_page
@@ -38,7 +49,7 @@ def test_checks_on_the_page_hold(page):
         assert text.count("assert ") >= 3
 
 
-@pytest.mark.parametrize("name", [*handgrad.RULES, *handgrad.NETWORKS])
+@pytest.mark.parametrize("name", DERIVED)
 def test_page_shows_the_code_itself(name):
     text = (DOCS / "derivations" / f"{name}.md").read_text()
 

@@ -10,6 +10,9 @@ from oracle import reference
 from oracle.rounding.bounds import bounds, compare
 from oracle.rounding.monte_carlo import with_perturbed_rounding
 
+#: The networks whose parameters are W1, b1, W2, b2 and so on, and which have all further derivatives.
+PERCEPTRONS = ("softmax_classifier", "two_layer", "three_layer", "mlp")
+
 
 def differences_from_jax(given, f, problem, *args):
     """Return where what is given differs from f(*args) in JAX by more than rounding explains."""

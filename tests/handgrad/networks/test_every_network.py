@@ -1,4 +1,4 @@
-"""Properties that hold for every network in ``handgrad.NETWORKS``."""
+"""Properties that hold for every network in ``handgrad.NETWORKS``, and those of all perceptrons among them."""
 
 import functools
 import re
@@ -14,11 +14,14 @@ from handgrad import NETWORKS, NonFiniteError, init_params, mlp
 from oracle import reference
 from oracle.checks.evaluation import evaluate
 from oracle.gradients import autodiff, exact
+from oracle.reference.tree import tree_leaves
 from oracle.rounding.bounds import FACTOR
 from oracle.rounding.monte_carlo import DRAWS
 from oracle.strategies.networks import network_problems
+from tests.tools.network_derivatives import PERCEPTRONS
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
+each_perceptron = pytest.mark.parametrize("name", PERCEPTRONS)
 EPS = np.finfo(float).eps
 
 
@@ -39,6 +42,10 @@ def small_problem(name, dtype=np.float64):
 
 def bounds(problem):
     return autodiff.answers(problem).bound
+
+
+def by_name(loss, grads):
+    return {"loss": loss, **tree_leaves(grads)}
 
 
 def last_bias(problem):
@@ -73,7 +80,7 @@ def test_loss_and_gradients_equal_exact_arithmetic(name, data):
         assert np.all(exact.error(answer, truth[result]) <= bound[result]), result
 
 
-@each_network
+@each_perceptron
 @given(data=st.data())
 def test_loss_is_that_of_loss_and_grad(name, data):
     problem = data.draw(network_problems(name))
@@ -86,7 +93,7 @@ def test_loss_is_that_of_loss_and_grad(name, data):
     assert alone.dtype == with_grads.dtype == problem.dtype
 
 
-@each_network
+@each_perceptron
 @given(data=st.data())
 def test_predicts_the_class_with_the_highest_score(name, data):
     problem = data.draw(network_problems(name))
@@ -99,7 +106,7 @@ def test_predicts_the_class_with_the_highest_score(name, data):
     assert np.array_equal(predicted, np.argmax(scores, axis=1))
 
 
-@each_network
+@each_perceptron
 @given(data=st.data())
 def test_rows_of_the_score_gradient_sum_to_zero(name, data):
     problem = data.draw(problems(name))
@@ -123,7 +130,7 @@ def test_gradient_of_a_batch_is_the_mean_of_its_parts(name, data):
     (loss_1, grads_1), (loss_2, grads_2) = map(call, parts)
 
     all_bounds = [bounds(p) for p in (problem, *parts)]
-    whole, first, second = {"loss": loss, **grads}, {"loss": loss_1, **grads_1}, {"loss": loss_2, **grads_2}
+    whole, first, second = by_name(loss, grads), by_name(loss_1, grads_1), by_name(loss_2, grads_2)
     for key in whole:
         mean = (cut * first[key] + (N - cut) * second[key]) / N
         tolerance = sum(b[key] for b in all_bounds) + 4 * EPS * (np.abs(first[key]) + np.abs(second[key]))
@@ -139,13 +146,12 @@ def test_permuting_the_examples_changes_nothing(name, data):
 
     (loss, grads), (loss_p, grads_p) = call(problem), call(permuted)
 
-    bound = bounds(problem)
-    assert abs(loss - loss_p) <= 2 * bound["loss"]
-    for key, g in grads.items():
-        assert np.all(np.abs(g - grads_p[key]) <= 2 * bound[key]), key
+    bound, permuted_answers = bounds(problem), by_name(loss_p, grads_p)
+    for key, a in by_name(loss, grads).items():
+        assert np.all(np.abs(a - permuted_answers[key]) <= 2 * bound[key]), key
 
 
-@each_network
+@each_perceptron
 @given(data=st.data())
 def test_permuting_the_classes_permutes_the_gradient(name, data):
     problem = data.draw(problems(name))
@@ -182,7 +188,7 @@ def test_permuting_the_hidden_units_permutes_the_gradient(name, data):
         assert np.all(np.abs(g[at] - grads_p[key]) <= 2 * bound[key][at]), key
 
 
-@each_network
+@each_perceptron
 @given(data=st.data())
 def test_penalty_adds_reg_times_the_weights_and_nothing_to_the_biases(name, data):
     problem = data.draw(problems(name))
@@ -235,17 +241,27 @@ def test_is_the_multilayer_perceptron_of_its_depth(name, data):
 @given(data=st.data())
 def test_input_gradient_is_returned_on_request_only(name, data):
     problem = data.draw(network_problems(name))
+    assume(problem.X.dtype.kind == "f")
     network, arguments = NETWORKS[name], (problem.params, problem.X, problem.y, problem.reg)
 
     _, grads = network.loss_and_grad(*arguments, **problem.kwargs)
+    _, more = network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
+
     assert "X" not in grads
-    if problem.X.dtype.kind == "f":
-        _, more = network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
-        assert more.pop("X").dtype == problem.X.dtype
-        assert all(np.array_equal(g, more[key]) for key, g in grads.items())
-    else:
-        with pytest.raises(TypeError, match="argument must be a real floating array, got dtype int64"):
-            network.loss_and_grad(*arguments, **problem.kwargs, input_grad=True)
+    assert more["X"].dtype == problem.X.dtype
+    assert tree_leaves(more).keys() == {*tree_leaves(grads), "X"}
+    assert all(np.array_equal(g, tree_leaves(more)[key]) for key, g in tree_leaves(grads).items())
+
+
+@each_perceptron
+@given(data=st.data())
+def test_integers_have_no_input_gradient(name, data):
+    problem = data.draw(network_problems(name))
+    X = problem.X.astype(int)
+
+    assert "X" not in call(replace(problem, X=X))[1]
+    with pytest.raises(TypeError, match="argument must be a real floating array, got dtype int64"):
+        NETWORKS[name].loss_and_grad(problem.params, X, problem.y, problem.reg, **problem.kwargs, input_grad=True)
 
 
 @functools.cache
@@ -257,7 +273,7 @@ def jax_sgd_step(name, kwargs):
     return jax.jit(step)
 
 
-@each_network
+@each_perceptron
 @pytest.mark.parametrize("seed", range(3))
 def test_steps_of_gradient_descent_end_where_jax_ends(name, seed):
     rng = np.random.default_rng(seed)
@@ -288,7 +304,7 @@ def test_steps_of_gradient_descent_end_where_jax_ends(name, seed):
         assert np.max(np.abs(p - theirs[key])) <= FACTOR * spread, key
 
 
-@each_network
+@each_perceptron
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_same_lines_run_under_jax_jit(name, dtype):
     network, eps = NETWORKS[name], np.finfo(dtype).eps
@@ -307,7 +323,7 @@ def test_same_lines_run_under_jax_jit(name, dtype):
         np.testing.assert_allclose(grads_jit[key], g, rtol=4096 * eps, atol=16 * eps)
 
 
-@each_network
+@each_perceptron
 def test_defaults_are_no_penalty_and_rectified_units(name):
     params, X, y = small_problem(name)
     network, spelled_out = NETWORKS[name], {"activation": "relu"} if name == "mlp" else {}
@@ -321,7 +337,7 @@ def test_defaults_are_no_penalty_and_rectified_units(name):
     assert np.array_equal(network.predict(params, X), network.predict(params, X, **spelled_out))
 
 
-@each_network
+@each_perceptron
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 @pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
 @pytest.mark.parametrize("culprit", ["W1[0, 3] = -inf", "X[0, 0] = inf"])
@@ -338,7 +354,7 @@ def test_an_infinity_that_the_rectifier_hides_is_still_named(name, function, cul
         getattr(NETWORKS[name], function)(params, X, y, 0.1)
 
 
-@each_network
+@each_perceptron
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 @pytest.mark.parametrize("function", ["loss", "loss_and_grad"])
 def test_an_overflow_of_the_penalty_is_reported(name, function):

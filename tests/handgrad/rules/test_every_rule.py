@@ -15,6 +15,7 @@ from handgrad import RULES
 from oracle import reference
 from oracle.checks.evaluation import evaluate
 from oracle.gradients import autodiff, exact
+from oracle.reference.annotations import Choices, keyword_specs
 from oracle.reference.recording import exact_form_of
 from oracle.rounding.monte_carlo import with_perturbed_rounding
 from oracle.strategies.rules import rule_problems
@@ -156,13 +157,23 @@ def test_cotangents_have_the_shape_and_dtype_of_their_arguments(name, data):
     assert [(d.shape, d.dtype) for d in cotangents] == [(a.shape, a.dtype) for a in problem.args]
 
 
+def keyword(name, parameter):
+    """Return a valid keyword for arrays of one entry."""
+    takes = keyword_specs(reference.RULES[name])[parameter]
+    if isinstance(takes, Choices):
+        return takes.values[0]
+    shape = takes.shape(dict.fromkeys(takes.dims, 1))
+    if takes.domain == "sizes":
+        return shape
+    return np.zeros(shape, int if takes.bound else bool if takes.domain == "booleans" else float)
+
+
 @each_rule
 @pytest.mark.parametrize("wrong", [1.0, [1.0], np.array([[1, 2]]), np.array([[1j]])], ids=repr)
 def test_arguments_that_are_not_real_floating_arrays_are_refused(name, wrong):
     required = [p for p in inspect.signature(RULES[name]).parameters.values() if p.default is p.empty]
     args = [wrong for p in required if p.kind is not p.KEYWORD_ONLY]
-    given = {"labels": np.array([0]), "reg": 0.1, "condition": np.array(True), "index": 0, "shape": (1,)}
-    kwargs = {p.name: given[p.name] for p in required if p.kind is p.KEYWORD_ONLY}
+    kwargs = {p.name: keyword(name, p.name) for p in required if p.kind is p.KEYWORD_ONLY}
 
     with pytest.raises(TypeError, match=r"argument must be an? "):
         handgrad.RULES[name](*args, **kwargs)

@@ -13,6 +13,7 @@ from handgrad import NETWORKS, RULES, mlp, three_layer, two_layer
 from handgrad.rules import PRIMITIVES
 from oracle import reference
 from oracle.diagnosis import VOCABULARY
+from tests.tools.network_derivatives import PERCEPTRONS
 
 right = two_layer.loss_and_grad
 ACTIVATIONS = ("tanh", "relu")
@@ -55,7 +56,7 @@ def under(conventions):
 CONVENTIONS = [oracle.Conventions(m, h, b) for m in (True, False) for h in (True, False) for b in (True, False)]
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "mlp"])
+@pytest.mark.parametrize("name", [name for name in PERCEPTRONS if name != "mlp"])
 def test_every_network_of_handgrad_is_right(name):
     verdict = oracle.check(NETWORKS[name].loss_and_grad, name, seed=None)
 

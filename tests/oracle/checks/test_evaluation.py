@@ -88,7 +88,7 @@ def test_snippet_reproduces_the_failure(monkeypatch, what):
     name = plant(monkeypatch, module, right, wrong)
     problem, evaluation = run(name)[-1]
     everything = {**handgrad.RULES, **handgrad.NETWORKS}
-    monkeypatch.setattr(handgrad.rules if name in handgrad.RULES else handgrad, name, everything[name])
+    monkeypatch.setattr(handgrad.rules if name in handgrad.RULES else handgrad.networks, name, everything[name])
 
     variables = {}
     exec(problem.source(), variables)

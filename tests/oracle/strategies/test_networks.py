@@ -1,12 +1,26 @@
 """Problems for networks: everything that a mistake may hide behind is drawn, shrinks, and has its code."""
 
+from types import SimpleNamespace
+from typing import Annotated, Any
+
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from jax import Array
 
+import handgrad
+import oracle
+from handgrad import two_layer
+from oracle import reference
+from oracle.checks.evaluation import evaluate
+from oracle.measurements import golden_vectors
+from oracle.measurements.accuracy import MAX_ULPS, SYSTEMS, measure
+from oracle.reference.annotations import spec
+from oracle.reference.rules.penalties import STRENGTHS
 from oracle.rounding.bounds import Comparison
 from oracle.strategies.networks import NetworkProblem, network_problems
+from oracle.strategies.runner import collect
 
 anything = settings(max_examples=5000, database=None)
 unshrunk = settings(anything, phases=[Phase.generate])
@@ -147,3 +161,43 @@ def test_integer_data_has_no_gradient():
     assert problem.X.dtype.kind == "i"
     assert "X" not in problem.like()
     assert problem.promoted_dtype == np.float64
+
+
+def test_a_network_of_nested_parameters_is_verified_from_end_to_end(monkeypatch, tmp_path):
+    """The parameters are ``{"layers": [{"W": …, "b": …}, …]}``."""
+
+    def nested_loss(
+        params: Annotated[Any, {"layers": [{"W": "D H", "b": "H"}, {"W": "H C", "b": spec("C", {"C": -np.inf})}]}],
+        X: Annotated[Array, "N D"],
+        y: Annotated[Array, "N", "below C"],
+        reg: Annotated[float, STRENGTHS] = 0.0,
+        *,
+        where: Any = None,
+    ) -> Annotated[Array, ""]:
+        flat = {f"{name}{i}": a for i, layer in enumerate(params["layers"], 1) for name, a in layer.items()}
+        return reference.NETWORKS["two_layer"].loss(flat, X, y, reg, where=where)
+
+    def loss_and_grad(params, X, y, reg=0.0, *, input_grad=False):
+        flat = {f"{name}{i}": a for i, layer in enumerate(params["layers"], 1) for name, a in layer.items()}
+        J, grads = two_layer.loss_and_grad(flat, X, y, reg, input_grad=input_grad)
+        layers = [{"W": grads[f"W{i}"] * factor, "b": grads[f"b{i}"]} for i in (1, 2)]
+        return J, {"layers": layers} | ({"X": grads["X"]} if input_grad else {})
+
+    factor = 1.0
+    monkeypatch.setitem(handgrad.NETWORKS, "nested", SimpleNamespace(loss_and_grad=loss_and_grad))
+    monkeypatch.setitem(reference.NETWORKS, "nested", SimpleNamespace(loss=nested_loss))
+
+    evaluations = [evaluate(problem) for problem in collect(network_problems("nested"), examples=60, seed=0)]
+
+    assert [e.failures for e in evaluations if e.failures] == []
+    assert {c.name for e in evaluations for c in e.comparisons} >= {"loss", "layers.0.W", "layers.1.b", "X"}
+    assert measure("nested", np.float64, {"handgrad": SYSTEMS["handgrad"]})["handgrad"].gradient <= MAX_ULPS
+    assert golden_vectors.write(tmp_path / "vectors", "nested", count=2) == 2
+    assert {"layers.0.W", "dlayers.0.W"} <= set(np.load(tmp_path / "vectors" / "000.npz"))
+    assert oracle.check(loss_and_grad, "nested", examples=20).ok
+
+    factor = 1.001
+    verdict = oracle.check(loss_and_grad, "nested", examples=20)
+
+    assert not verdict.ok
+    assert {finding.array for finding in verdict.findings} == {"layers.0.W", "layers.1.W"}

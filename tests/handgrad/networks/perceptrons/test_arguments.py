@@ -13,6 +13,7 @@ from handgrad.networks.perceptrons.arguments import (
     names_of_depth,
     parameter_names,
 )
+from tests.tools.network_derivatives import PERCEPTRONS
 
 PARAMS = init_params([4, 6, 5, 3], rng=np.random.default_rng(0))
 
@@ -50,7 +51,7 @@ def test_data_and_penalty_come_back_in_the_parameters_dtype():
     assert type(reg) is float
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PERCEPTRONS)
 def test_help_shows_the_arguments_that_a_function_takes_and_no_others(name):
     network = NETWORKS[name]
 

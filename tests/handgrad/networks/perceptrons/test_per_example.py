@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from handgrad import NETWORKS
 from oracle.strategies.networks import network_problems
-from tests.tools.network_derivatives import call, differences_from_jax, loss_of, small_problem
+from tests.tools.network_derivatives import PERCEPTRONS, call, differences_from_jax, loss_of, small_problem
 
-each_network = pytest.mark.parametrize("name", NETWORKS)
+each_network = pytest.mark.parametrize("name", PERCEPTRONS)
 
 
 @each_network

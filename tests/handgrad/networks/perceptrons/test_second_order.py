@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from handgrad import NETWORKS, mlp, tanh, two_layer
 from oracle import reference
 from oracle.strategies.networks import network_problems
-from tests.tools.network_derivatives import call, differences_from_jax, loss_of, small_problem
+from tests.tools.network_derivatives import PERCEPTRONS, call, differences_from_jax, loss_of, small_problem
 
-each_network = pytest.mark.parametrize("name", NETWORKS)
+each_network = pytest.mark.parametrize("name", PERCEPTRONS)
 each_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -126,7 +126,7 @@ def test_products_keep_their_digits_where_a_label_leads():
     np.testing.assert_allclose(diagonal["b1"], [np.exp(-40.0), np.exp(-40.0)], rtol=1e-14)
 
 
-@pytest.mark.parametrize(("name", "library"), [*((name, array_api_strict) for name in NETWORKS), ("two_layer", jnp)])
+@pytest.mark.parametrize(("name", "library"), [*((name, array_api_strict) for name in PERCEPTRONS), ("two_layer", jnp)])
 def test_other_libraries_arrays_stay_their_own(name, library):
     params, X, y, kwargs = small_problem(name, np.float64)
     net, theirs = NETWORKS[name], {key: library.asarray(p) for key, p in params.items()}
