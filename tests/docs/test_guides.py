@@ -1,8 +1,10 @@
 """The guides show what happens: sessions, command lines with their output, and the walkthrough."""
 
 import doctest
+import json
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -117,62 +119,117 @@ def test_the_figures_on_the_speed_page_come_from_its_file():
     assert shown.strip() in (text.strip() for language, text in blocks(ROOT / "docs" / "guides" / "speed.md"))
 
 
-def applied(language, text, copy):
-    """Apply the change in a block of the walkthrough, at the place given in its first line."""
-    head, body = text.split("\n", 1)
-    if language == "py":
-        name, at = re.fullmatch(r"# (\S+), (.*)", head).groups()
-        was = (copy / name).read_text()
-        if at == "at the end":
-            now = f"{was}\n\n{body}"
-        elif at.startswith("above "):
-            now = was.replace(f"def {at[6:]}(", f"{body}\n\ndef {at[6:]}(")
-        else:
-            function = re.fullmatch(r"in the place of (\w+)", at)[1]
-            now = re.sub(
-                rf"^(@[^\n]*\n)?def {function}\(.*?(?=\n\n\n)",
-                lambda _: body.rstrip(),
-                was,
-                flags=re.DOTALL | re.MULTILINE,
-            )
+#: Runs commands in one process, as each would take seconds to import JAX; a zero byte follows the output of each.
+DRIVER = """
+import json, shlex, sys
+sys.modules["torch"] = None  # the page shows no column for it
+import pytest
+from oracle.__main__ import main
+
+for command in json.loads(sys.argv[1]):
+    _, _, program, *arguments = shlex.split(command)
+    if program == "-c":
+        exec(arguments[0], {})
     else:
-        name, lines = head.removeprefix("# "), body.splitlines()
-        old, new = ("\n".join(line[1:] for line in lines if line[:1] != sign) for sign in "+-")
-        was = (copy / name).read_text()
-        assert was.count(old) == 1, f"{name} has {was.count(old)} times:\n{old}"
-        now = was.replace(old, new)
-    assert now != was
-    (copy / name).write_text(now)
+        {"oracle": main, "pytest": pytest.main}[program](arguments)
+    print(end="\\0", flush=True)
+"""
+
+#: Plants an error in each of the three, as a user's own code, and prints the verdicts.
+WRONG = """
+from pathlib import Path
+import oracle
+
+for name, file, right, wrong in [
+    ("rms_norm", "rules/normalization.py", "(d - u * xp.mean(d * u, axis=1, keepdims=True)) / r", "d / r"),
+    ("mean_squared_error", "rules/regression.py", "dL * 2 / d.size", "dL * 2 / len(d)"),
+    ("two_layer_gain", "networks/perceptrons/two_layer_gain.py", "r1_backward(dr1)", "r1_backward(dh1)"),
+]:
+    source, planted = Path("handgrad", file).read_text(), {}
+    assert source.count(right) == 1
+    exec(source.replace(right, wrong), planted)
+    verdict = oracle.check(planted.get(name) or planted["loss_and_grad"], name, examples=20)
+    print(name, verdict.ok, *sorted({finding.array for finding in verdict.findings}))
+"""
 
 
-def test_the_walkthrough_runs_as_shown(tmp_path):
-    copy, hidden = tmp_path / "copy", tmp_path / "hidden"
+def files_in(folder):
+    """Return the contents of each file, of those that a commit could hold."""
+    ignored = {"__pycache__", "_static", "_build", ".pytest_cache", ".hypothesis", "golden"}
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path): (folder / path).read_bytes() for path in paths if not ignored & {*path.parts}}
+
+
+def outputs(commands, copy):
+    """Return the output of each command."""
+    line = shlex.join(["python", "-c", DRIVER, json.dumps(commands)])
+    # pytest runs last, with Hypothesis in use already
+    loaded = "-W ignore::pytest.PytestAssertRewriteWarning -W ignore::hypothesis.errors.HypothesisSideeffectWarning"
+    done = run(line, copy, PYTHONPATH=str(copy), HYPOTHESIS_PROFILE="dev", PYTEST_ADDOPTS=loaded)
+    *printed, rest = done.stdout.split("\0")
+    assert (done.returncode, rest, len(printed)) == (0, "", len(commands)), done.stdout + done.stderr
+    return printed
+
+
+def written_files():
+    """Return the files of the walkthrough by name, and the change that mends its mistake."""
+    files, change = {}, None
+    for language, text in blocks(WALKTHROUGH):
+        if language in ("py", "diff"):
+            head, body = text.split("\n", 1)
+            name = head.removeprefix("# ")
+            if language == "py":
+                files[name] = body
+            else:
+                change = name, *("\n".join(x[1:] for x in body.splitlines() if x[:1] != sign) for sign in "+-")
+        elif language == "md":
+            files[f"docs/derivations/{re.search(r':pyobject: (.*)', text)[1]}.md"] = text
+    return files, change
+
+
+def test_the_walkthrough_runs_as_shown_and_adds_three_three_and_two_files(tmp_path):
+    copy = tmp_path / "copy"
     for name in ("handgrad", "oracle", "tests", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "_static", "_build"))
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, copy)
-    hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text(
-        "import sys\nsys.modules['torch'] = None\n"
-    )  # the page shows no column for it
-    printed = []
+    before = files_in(copy)
+    files, (changed, old, new) = written_files()
+    late = ["oracle/reference/rules/regression.py", "docs/derivations/rms_norm.md"]
+    shown = [each for language, text in blocks(WALKTHROUGH) if language == "console" for each in sessions(text)]
+    for name, text in files.items():
+        if name not in late:
+            (copy / name).write_text(text)
 
-    for language, text in blocks(WALKTHROUGH):
-        if language in ("py", "diff"):
-            applied(language, text, copy)
-        elif language == "md":
-            (copy / "docs" / "derivations" / "softclip.md").write_text(text)
-        for command, expected in sessions(text) if language == "console" else ():
-            searched = [str(copy), *([str(hidden)] if "accuracy" in command else [])]
-            done = run(command, copy, PYTHONPATH=os.pathsep.join(searched), HYPOTHESIS_PROFILE="dev")
-            printed.append(done.stdout)
-            assert normalised(done.stdout) == normalised(expected), done.stdout + done.stderr
+    commands = [shown[0][0], "python -m pytest -n 0 -q -k 'has_a_reference or has_a_page' tests"]
+    commands[1] = commands[1].replace(
+        " tests", " tests/handgrad/rules/test_every_rule.py tests/docs/test_derivations.py"
+    )
+    wrong, incomplete = outputs(commands, copy)
 
-    wrong, right, digits_lost, digits_kept, green, tests = printed
-    exact, ours = (float(re.search(rf"{who} says (\S+?),?\s", wrong)[1]) for who in ("exact arithmetic", "handgrad"))
-    assert ours / exact == pytest.approx(np.e / (np.e - 1))  # as the page finds
-    assert "agrees" in right
-    assert "agrees" in green
-    assert float(re.search(r"^softclip +\S+ +\S+ +(\S+)", digits_lost, re.MULTILINE)[1]) > 1e10
-    assert float(re.search(r"^softclip +\S+ +\S+ +(\S+)", digits_kept, re.MULTILINE)[1]) < 8
-    assert "failed" not in tests
+    assert normalised(wrong) == normalised(shown[0][1]), wrong
+    assert re.findall(r"^FAILED \S*::(\w+\[\w+\])", incomplete, re.MULTILINE) == [
+        "test_has_a_reference_with_the_same_signature_and_an_exact_form[mean_squared_error]",
+        "test_every_rule_and_derived_network_has_a_page[rms_norm]",
+    ]
+    assert files[changed].count(old) == 1
+    for name, text in files.items():
+        (copy / name).write_text(text.replace(old, new) if name == changed else text)
+    accuracy = "python -m oracle accuracy --only mean_squared_error two_layer_gain --dtype float64"
+
+    *printed, accurate, verdicts = outputs(
+        [*(c for c, _ in shown[1:]), accuracy, f"python -m -c {shlex.quote(WRONG)}"], copy
+    )
+
+    for output, (_, expected) in zip(printed, shown[1:], strict=True):
+        assert normalised(output) == normalised(expected), output
+    assert "Every gradient is within 8" in accurate
+    assert verdicts.splitlines() == [
+        "rms_norm False dx",
+        "mean_squared_error False dpredictions",
+        "two_layer_gain False W1 b1",
+    ]
+    after = files_in(copy)
+    assert {name: after[name] for name in before} == before
+    assert sorted(after.keys() - before.keys()) == sorted(files)
+    assert len(files) == 3 + 3 + 2

@@ -4,11 +4,13 @@ import importlib.metadata
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
@@ -256,3 +258,22 @@ digraph { x -> }
         "index.md:24: WARNING: plot activation none: KeyError('none')",
     ):
         assert words in built.stderr, built.stderr
+
+
+def test_a_new_derivation_and_a_new_family_are_listed(monkeypatch):
+    namespace = runpy.run_path(str(DOCS / "conf.py"))
+    pages = {f"derivations/{page.stem}" for page in (DOCS / "derivations").glob("*.md")}
+    app = SimpleNamespace(env=SimpleNamespace(found_docs={*pages, "derivations/rms_norm", "guides/speed"}))
+
+    def listed(name):
+        source = [(DOCS / f"{name}.md").read_text()]
+        namespace["list_new_pages"](app, name, source)
+        return source[0].removeprefix((DOCS / f"{name}.md").read_text())
+
+    assert ":caption: More rules\n\nderivations/rms_norm\n```\n\n## Guides" in listed("index")
+    assert listed("reference/rules") == ""
+
+    rule = SimpleNamespace(__module__="handgrad.rules.batch_statistics")
+    monkeypatch.setitem(handgrad.RULES, "new", rule)
+
+    assert "\n## Batch statistics\n\n```{eval-rst}\n.. automodule:: handgrad.rules.batch" in listed("reference/rules")
