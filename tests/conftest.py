@@ -26,6 +26,8 @@ settings.register_profile("ci", max_examples=60, derandomize=False, print_blob=T
 settings.register_profile("nightly", max_examples=5000, derandomize=False, print_blob=True, **common)
 # for mutation testing: that a test fails is enough
 settings.register_profile("mutants", max_examples=60, phases=[Phase.generate], database=None, **common)
+# for the rules and networks of the guide, on a copy: the properties themselves are tested on handgrad's own
+settings.register_profile("guide", max_examples=12, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 

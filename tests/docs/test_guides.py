@@ -165,7 +165,7 @@ def outputs(commands, copy):
     line = shlex.join(["python", "-c", DRIVER, json.dumps(commands)])
     # pytest runs last, with Hypothesis in use already
     loaded = "-W ignore::pytest.PytestAssertRewriteWarning -W ignore::hypothesis.errors.HypothesisSideeffectWarning"
-    done = run(line, copy, PYTHONPATH=str(copy), HYPOTHESIS_PROFILE="dev", PYTEST_ADDOPTS=loaded)
+    done = run(line, copy, PYTHONPATH=str(copy), HYPOTHESIS_PROFILE="guide", PYTEST_ADDOPTS=loaded)
     *printed, rest = done.stdout.split("\0")
     assert (done.returncode, rest, len(printed)) == (0, "", len(commands)), done.stdout + done.stderr
     return printed
