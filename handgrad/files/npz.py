@@ -10,7 +10,7 @@ from handgrad.arrays.namespace import Array
 
 __all__ = ["read_npz"]
 
-#: What :func:`numpy.save` writes before an array: magic bytes, version 1.0, header length, header.
+#: The header that :func:`numpy.save` writes: magic bytes, version 1.0, header length, header.
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<>|][biufU][0-9]{1,9})', 'fortran_order': (False|True), "
     rb"'shape': \(([0-9, ]*)\), \} *\n",

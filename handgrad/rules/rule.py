@@ -1,4 +1,4 @@
-"""What every rule has: its types, its formula, and the parts of a docstring that rules share."""
+"""The protocol of rules: types, the formula, and the parts of docstrings that rules share."""
 
 import inspect
 from collections.abc import Callable, Sequence

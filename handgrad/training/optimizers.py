@@ -27,7 +27,7 @@ __all__ = [
 #: Parameters by name, or other arrays with their names: gradients, updates.
 Params: TypeAlias = Mapping[str, Array]
 
-#: What an optimiser remembers between steps: a dict of numbers, and of dicts of arrays.
+#: The state of an optimiser between steps: a dict of numbers, and of dicts of arrays.
 State: TypeAlias = dict[str, Any]
 
 #: The learning rate as a function of the number of steps already taken.

@@ -47,7 +47,7 @@ class Sandbox:
 
     def __init__(self, candidate: Callable[..., Any], *, time_limit: float) -> None:
         self.candidate, self.time_limit = candidate, time_limit
-        #: How many characters it printed.
+        #: The number of characters printed.
         self.printed = 0
         self._thread: threading.Thread | None = None
 

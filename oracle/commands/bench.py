@@ -24,7 +24,7 @@ __all__ = ["add"]
 
 _PROGRAMS = [*dict.fromkeys(name for m in MEASURES.values() for name in m.programs[1:])]
 
-#: What came out, as it is written to a file: by measure and dtype, the rows by label.
+#: The figures, as they are written to a file: by measure and dtype, the rows by label.
 Found = dict[str, dict[str, dict[str, Figures]]]
 
 
@@ -60,9 +60,9 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     unknown = sorted(set(options.measures) - set(MEASURES))
     if unknown:
-        options.refuse(f"MEASURE expected one of {', '.join(MEASURES)}, given {unknown[0]}")
+        options.refuse(f"MEASURE must be one of {', '.join(MEASURES)}, got {unknown[0]}")
     if options.json and not Path(options.json).absolute().parent.is_dir():
-        options.refuse(f"--json expected a file in an existing directory, given {options.json}")
+        options.refuse(f"--json must be a file in an existing directory, got {options.json}")
     missing = sorted(set(options.only or ()) - set(installed(_PROGRAMS)))
     if missing:
         options.refuse(f"not installed: {', '.join(missing)} (pip install 'handgrad[bench]')")
@@ -107,7 +107,7 @@ def _read(options: argparse.Namespace) -> Found:
         found: Found = json.loads(Path(options.show).read_bytes())
         return {what: found[what] for what in MEASURES if what in found}
     except (OSError, ValueError, TypeError) as error:
-        options.refuse(f"--show expected a file that --json has written, given {options.show}: {error}")
+        options.refuse(f"--show must be a file written by --json, got {options.show}: {error}")
         raise  # it exits
 
 

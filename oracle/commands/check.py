@@ -74,7 +74,7 @@ def _load(text: str) -> Callable[..., Any]:
     """Return the function that MODULE:FUNCTION or FILE.py:FUNCTION names."""
     place, _, name = text.rpartition(":")
     if not place or not name:
-        raise ValueError(f"expected MODULE:FUNCTION, given {text!r}")
+        raise ValueError(f"CANDIDATE and TRUTH must be MODULE:FUNCTION, got {text!r}")
     try:
         found = _run_file(Path(place)) if place.endswith(".py") else _import(place)
     except ImportError:

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 #: A cause, its formula, and what it gives.
 Candidate = tuple[str, str, Array]
 
-#: How far two sums of a few terms may differ, relative to the largest entry.
+#: The difference allowed between two sums of a few terms, relative to the largest entry.
 _TOLERANCES = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 1e-4}
 #: The number of problems on which a mistake is tried.
 MAX_PROBLEMS = 24

@@ -29,7 +29,7 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """How far the given value is from the expected one; infinite if either is not a number."""
+        """The distance of the given value from the expected one; infinite if either is NaN."""
         difference = abs(self.given - self.expected)
         return difference if difference == difference else np.inf
 
@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether rounding explains the error."""
+        """True if rounding explains the error."""
         return self.excess <= 1
 
     def __str__(self) -> str:

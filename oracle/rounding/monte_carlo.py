@@ -123,13 +123,13 @@ class _Perturbation:
     It is one draw, of which ``jax.vmap`` makes all, or all draws at once, along the first axis of every value.
     """
 
-    #: By how many units in the last place each entry is changed: a row for each draw.
+    #: The change of each entry in units in the last place: a row for each draw.
     units: Any
-    #: Whether all entries of a result err the same way, in each draw.
+    #: For each draw, True if all entries of a result err the same way.
     same_sign: Any
     eps: Any
     tiny: Any
-    #: What computes: ``jax.numpy`` or ``numpy``, and what carries out one operation of JAX's.
+    #: ``jax.numpy`` or ``numpy``, and the function that evaluates one operation of JAX's with it.
     xp: Any
     bind: Callable[..., list[Any]]
     used: int = 0

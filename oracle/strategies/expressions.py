@@ -260,7 +260,7 @@ class _Growing:
 
 
 def _broadcast(x: NDArray[Any], y: NDArray[Any], *, stacks: bool = False) -> bool:
-    """Whether two shapes broadcast; of stacks of matrices, the leading ones."""
+    """Return True if two shapes broadcast; of stacks of matrices, the leading axes."""
     shapes = (x.shape[:-2], y.shape[:-2]) if stacks else (x.shape, y.shape)
     return all(1 in pair or len(set(pair)) == 1 for pair in zip(*(s[::-1] for s in shapes)))
 

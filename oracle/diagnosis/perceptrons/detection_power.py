@@ -31,7 +31,7 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class DetectionPower:
-    """How many planted mistakes were caught, which were not, and the smallest error that would have been."""
+    """The planted mistakes that were caught and missed, and the smallest error that would have been."""
 
     planted: int
     caught: int

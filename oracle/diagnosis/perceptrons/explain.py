@@ -116,7 +116,7 @@ class Stage:
     unexplained: dict[str, Conditions] = field(default_factory=dict)
     #: The arrays that are wrong for a reason that lies above, and for no other.
     propagated: tuple[str, ...] = ()
-    #: By how much reg changes a gradient through weights that were updated too early, on each probe.
+    #: The change that reg makes to a gradient through weights updated too early, on each probe.
     by_weights: dict[str, list[Array]] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""How far the answers move with the scores' last digits: the error of a program that does not shift its scores."""
+"""The change of the answers with the scores' last digits: the error of a program that does not shift its scores."""
 
 from typing import Any
 

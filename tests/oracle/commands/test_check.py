@@ -84,7 +84,7 @@ def test_a_function_may_be_in_a_class_or_a_module(homework, capsys):
         ("{}:right", "two_layers", "truth must be one of softmax_classifier,"),
         ("{}:number", "two_layer", "candidate must be callable, got int"),
         ("{}:right", "mlp", "activation must name each hidden layer"),
-        ("{}", "two_layer", "expected MODULE:FUNCTION"),
+        ("{}", "two_layer", "must be MODULE:FUNCTION"),
         ("no_such_module:f", "two_layer", "No module named 'no_such_module'"),
         ("no_such_file.py:f", "two_layer", "there is no file no_such_file.py"),
         ("{broken}:f", "two_layer", "could not be imported: ZeroDivisionError: division by zero"),
