@@ -61,7 +61,9 @@ def answers(problem: Problem, *, compiled: bool = False) -> Reference:
     expected, draws = run(dtype, *wide)
 
     def by_jax() -> dict[str, NDArray[Any]]:
-        found = program.f(*wide)
+        # one compilation is quicker than that of each operation, but not for every new shape
+        f = _jitted(Keyed(program.key, program.f)) if program.compilable else program.f
+        found = f(*wide)
         return {name: unpad(found[name], a) for name, a in like.items()}
 
     scale = math.prod(float(np.max(np.abs(a), initial=1.0, where=np.isfinite(a))) for a in leaves)
@@ -76,3 +78,8 @@ def answers(problem: Problem, *, compiled: bool = False) -> Reference:
 def _perturbed(program: Keyed) -> Callable[..., tuple[Any, Any]]:
     f, compiled, example = program.value
     return with_perturbed_rounding(f, *example, compiled=compiled)
+
+
+@functools.lru_cache(CACHE_SIZE)
+def _jitted(program: Keyed) -> Callable[..., dict[str, Any]]:
+    return jax.jit(program.value)
