@@ -14,7 +14,7 @@ from oracle.campaigns.database import FOLDER, FailureDatabase
 from oracle.campaigns.processes import run
 from oracle.campaigns.table import report
 from oracle.commands import positive
-from oracle.strategies import NAMES
+from oracle.strategies import NAMES, problems
 
 __all__ = ["add"]
 
@@ -64,7 +64,10 @@ def _run(options: argparse.Namespace) -> int:
     try:
         failures = FailureDatabase(options.database)
         failures.connect()
-        campaign = Campaign(_plan(options), failures, options.resume)
+        plan = _plan(options)
+        for name in {*plan.names} - {TRAINING}:
+            problems(name)  # raises if it has no reference
+        campaign = Campaign(plan, failures, options.resume)
     except (ImportError, OSError, ValueError) as error:
         options.refuse(str(error))
     console = Console()

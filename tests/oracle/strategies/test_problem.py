@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import handgrad
 from handgrad import two_layer
+from oracle.strategies import problems
 from oracle.strategies.problem import Keyed, call_source, nudge, shown_source
 from oracle.strategies.rules import RuleProblem
 
@@ -79,3 +81,10 @@ def test_the_entry_is_printed_with_what_it_should_be():
 
     assert shown_source("dW", worst) == "print(dW[1, 0])  # 2.0, and right is 3.0"
     assert shown_source("value", None) == "print(value)"
+
+
+def test_a_rule_without_a_reference_is_refused_by_name(monkeypatch):
+    monkeypatch.setitem(handgrad.RULES, "nothing", handgrad.relu)
+
+    with pytest.raises(ValueError, match="nothing must have a reference in oracle/reference/rules"):
+        problems("nothing")
