@@ -93,7 +93,7 @@ def test_every_module_has_its_tests(module):
 
 
 def test_every_test_has_its_module():
-    spanning = {"test_every_rule", "test_every_network", "test_malformed_files"}
+    spanning = {"test_every_rule", "test_every_network", "test_malformed_files", "test_lazy_imports", "test_registry"}
     for package in ("handgrad", "oracle"):
         for path in (ROOT / "tests" / package).rglob("test_*.py"):
             module = ".".join([*path.relative_to(ROOT / "tests").parts[:-1], path.stem.removeprefix("test_")])

@@ -1,11 +1,11 @@
-"""Speed: handgrad and others that compute the same, side by side in one run."""
+"""Benchmarks: handgrad and other programs that compute the same, side by side in one run."""
 
 import importlib.util
 from collections.abc import Iterable
 
 __all__ = ["installed"]
 
-#: The packages that programs need; all others need nothing beyond the oracle.
+#: The packages that programs need beyond those of the oracle.
 _PACKAGES = {
     "jax": "jax",
     "hand in jax": "jax",

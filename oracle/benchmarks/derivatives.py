@@ -1,4 +1,4 @@
-"""What hand-derived formulas give beside the gradient of the loss, and JAX's compiled way to the same."""
+"""Derivatives beyond the gradient of the loss: handgrad's formulas, and the same compiled by JAX."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -56,7 +56,7 @@ def _both(hand: Callable[..., Any], by_jax: Callable[..., Any], *args: Any) -> d
     return {"handgrad": lambda: hand(*args), "jax": compiled(by_jax, *args)}
 
 
-#: By name, from a problem: what gives it, in handgrad and in JAX.
+#: For each quantity, a function that returns its programs for a problem, in handgrad and in JAX.
 QUANTITIES: Mapping[str, Callable[[Problem], dict[str, Callable[[], Any]]]] = {
     "norms of example gradients": lambda of: _both(
         two_layer.example_gradient_norms, _norms, of.params, of.X, of.y, of.reg

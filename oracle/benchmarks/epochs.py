@@ -14,20 +14,20 @@ from handgrad.training import fit
 from handgrad.training.optimizers import apply_updates, sgd
 from oracle import reference
 
-__all__ = ["BATCH_SIZES", "PROGRAMS", "Epoch", "Lesson", "lesson"]
+__all__ = ["BATCH_SIZES", "PROGRAMS", "Epoch", "TrainingRun", "training_run"]
 
 BATCH_SIZES = [32, 64, 200]
 
 _EXAMPLES = 1600  # each batch size divides it: scikit-learn would penalise a smaller last batch by more
 _MOMENTUM, _RATE = 0.9, 0.05
 
-#: Gives the parameters after an epoch, always from the same ones.
+#: Returns the parameters after an epoch, always from the same start.
 Epoch: TypeAlias = Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Where an epoch starts, and what it goes through, in order."""
+class TrainingRun:
+    """The parameters that an epoch starts from, and its examples in order."""
 
     params: dict[str, NDArray[Any]]
     X: NDArray[Any]
@@ -41,16 +41,16 @@ class Lesson:
         return [slice(i, i + self.batch_size) for i in range(0, len(self.X), self.batch_size)]
 
 
-def lesson(batch_size: int, dtype: Any) -> Lesson:
-    """Return an epoch on 1,600 digits with 100 hidden units, always the same one."""
+def training_run(batch_size: int, dtype: Any) -> TrainingRun:
+    """Return a run on 1,600 digits with 100 hidden units, always the same one."""
     X, y = datasets.digits()
     rng = np.random.default_rng(0)
     params = init_params([64, 100, 10], rng=rng, dtype=dtype)
-    return Lesson(params, X[:_EXAMPLES].astype(dtype), y[:_EXAMPLES].astype(np.int64), batch_size)
+    return TrainingRun(params, X[:_EXAMPLES].astype(dtype), y[:_EXAMPLES].astype(np.int64), batch_size)
 
 
-def by_hand(of: Lesson) -> Epoch:
-    """Return the loop that a reader of the README writes."""
+def by_hand(of: TrainingRun) -> Epoch:
+    """Return the training loop shown in the README."""
     opt = sgd(_RATE, momentum=_MOMENTUM)
 
     def epoch() -> Mapping[str, Any]:
@@ -65,14 +65,14 @@ def by_hand(of: Lesson) -> Epoch:
 
 
 class _InOrder(np.random.Generator):
-    """Draws the order in which things are."""
+    """A generator whose permutations leave the order as it is."""
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
         return np.arange(x)
 
 
-def by_fit(of: Lesson) -> Epoch:
-    """Return :func:`handgrad.training.fit`, which also measures the accuracy on all the examples."""
+def by_fit(of: TrainingRun) -> Epoch:
+    """Return an epoch of :func:`handgrad.training.fit`, which also measures the accuracy on all the examples."""
     opt = sgd(_RATE, momentum=_MOMENTUM)
 
     def epoch() -> Mapping[str, Any]:
@@ -84,8 +84,8 @@ def by_fit(of: Lesson) -> Epoch:
     return epoch
 
 
-def by_scikit_learn(of: Lesson) -> Epoch:
-    """Return scikit-learn's ``MLPClassifier(solver="sgd")``; it divides its alpha by the batch size."""
+def by_scikit_learn(of: TrainingRun) -> Epoch:
+    """Return an epoch of scikit-learn's ``MLPClassifier(solver="sgd")``, which divides its alpha by the batch size."""
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier(
@@ -112,12 +112,12 @@ def by_scikit_learn(of: Lesson) -> Epoch:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        network.fit(of.X, of.y)  # before the first there are no parameters to replace
+        network.fit(of.X, of.y)  # creates the parameters that each epoch replaces
     return epoch
 
 
-def by_jax(of: Lesson) -> Epoch:
-    """Return a compiled step, of ``jax.value_and_grad`` and the update, in a loop of Python's."""
+def by_jax(of: TrainingRun) -> Epoch:
+    """Return a Python loop over a compiled step: ``jax.value_and_grad`` and the update."""
     loss_and_grad = jax.value_and_grad(reference.NETWORKS["two_layer"].loss)
 
     @jax.jit
@@ -141,8 +141,8 @@ def by_jax(of: Lesson) -> Epoch:
     return epoch
 
 
-def by_torch(of: Lesson) -> Epoch:
-    """Return PyTorch's autograd and its ``SGD``."""
+def by_torch(of: TrainingRun) -> Epoch:
+    """Return an epoch of PyTorch's autograd and its ``SGD``."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -163,8 +163,8 @@ def by_torch(of: Lesson) -> Epoch:
     return epoch
 
 
-#: By name.
-PROGRAMS: dict[str, Callable[[Lesson], Epoch]] = {
+#: The programs by name.
+PROGRAMS: dict[str, Callable[[TrainingRun], Epoch]] = {
     "handgrad": by_hand,
     "handgrad's fit": by_fit,
     "scikit-learn": by_scikit_learn,

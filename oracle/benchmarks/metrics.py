@@ -1,4 +1,4 @@
-"""All that ``python -m oracle bench`` can measure: what a row is, and which programs are set side by side in it."""
+"""The measures of ``python -m oracle bench``: their rows, and the programs compared in each."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from oracle.benchmarks.timing import rounds
 
 __all__ = ["MEASURES", "Figures", "Measure"]
 
-#: By program, a figure for each round: seconds, or bytes.
+#: For each program, a figure for each round: seconds, or bytes.
 Figures = Mapping[str, Sequence[float]]
 
-#: From a dtype, the programs and how many rounds: what is known after each round.
+#: Takes a dtype, the programs and the number of rounds; yields the figures after each round.
 Row = Callable[[str, Sequence[str], int], Iterator[Figures]]
 
 
@@ -24,13 +24,13 @@ class Measure(NamedTuple):
     Attributes
     ----------
     heading : str
-        What a row is.
+        The heading of the column of labels.
     programs : sequence of str
-        The first is the one that the others are measured by.
+        The others are compared with the first.
     rows : dict
-        By their labels, those of a quick run first.
+        The rows by label, those of a quick run first.
     quick : int
-        How many those are.
+        The number of rows of a quick run.
     dtypes : sequence of str
     unit : str
         "s" or "B".
@@ -45,7 +45,7 @@ class Measure(NamedTuple):
 
 
 def _timed(programs: Callable[[Any, Sequence[str]], Mapping[str, Callable[[], Any]]]) -> Row:
-    """Return the row in which the programs that this makes for a dtype are timed."""
+    """Return a row that times the programs made for its dtype."""
 
     def measure(dtype: str, names: Sequence[str], count: int) -> Iterator[Figures]:
         for found in rounds(programs(np.dtype(dtype).type, names), count):
@@ -59,7 +59,7 @@ def _step(shape: steps.Shape) -> Row:
 
 
 def _epoch(batch_size: int) -> Row:
-    return _timed(lambda dtype, names: {n: epochs.PROGRAMS[n](epochs.lesson(batch_size, dtype)) for n in names})
+    return _timed(lambda dtype, names: {n: epochs.PROGRAMS[n](epochs.training_run(batch_size, dtype)) for n in names})
 
 
 def _quantity(what: str, shape: steps.Shape) -> Row:

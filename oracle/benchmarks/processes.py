@@ -1,4 +1,4 @@
-"""What can only be measured in a process of its own: the time to the first gradient, and the memory of a step."""
+"""The time to the first gradient and the memory of a step, each measured in a new process."""
 
 import os
 import subprocess
@@ -67,7 +67,7 @@ def first_gradient(name: str) -> None:
 
 
 def peak_memory(name: str, shape: Shape, dtype: str) -> int:
-    """Return by how many bytes a process grows at most while a program takes a step (on Linux).
+    """Return the peak growth of a process in bytes while a program takes a step (on Linux).
 
     What it returned is included; its arguments, and what earlier steps left behind, are not.
     """
@@ -81,12 +81,12 @@ def peak_memory(name: str, shape: Shape, dtype: str) -> int:
 
 
 def memory_needed(shape: Shape, dtype: str) -> int:
-    """Return the bytes of what a step has to have at the same time: h, dh, s and ds, and the gradients."""
+    """Return the bytes that a step needs at the same time: h, dh, s, ds and the gradients."""
     N, D, H, C = shape
     return (2 * N * H + 2 * N * C + D * H + H + H * C + C) * np.dtype(dtype).itemsize
 
 
-#: By name, the bytes of a step. JAX keeps a pool of its own, and what it takes there does not show: it is not here.
+#: The bytes of a step, by program. JAX is left out: it allocates from a pool of its own, which hides its use.
 MEMORY: Mapping[str, Callable[[Shape, str], int]] = {
     "handgrad": partial(peak_memory, "handgrad"),
     "needed": memory_needed,

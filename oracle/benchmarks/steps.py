@@ -16,7 +16,7 @@ __all__ = ["PROGRAMS", "SHAPES", "Problem", "Shape", "Step", "problem"]
 #: N, D, H, C: examples, inputs, hidden units, classes.
 Shape: TypeAlias = tuple[int, int, int, int]
 
-#: From the network of the first lesson on a slide to one that fills a machine.
+#: From a toy network on a lecture slide to one that fills a machine.
 SHAPES: list[Shape] = [
     (5, 4, 10, 3),
     (64, 64, 100, 10),
@@ -26,13 +26,13 @@ SHAPES: list[Shape] = [
     (2048, 3072, 1024, 100),
 ]
 
-#: Gives the loss and the gradient of each parameter, when all of it is computed.
+#: Returns the loss and the gradient of each parameter once all of it is computed.
 Step: TypeAlias = Callable[[], tuple[Any, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the loss is of."""
+    """The arguments of the loss."""
 
     params: dict[str, NDArray[Any]]
     X: NDArray[Any]
@@ -65,23 +65,23 @@ def products(of: Problem) -> Callable[[], Any]:
 
 
 def calls(of: Problem) -> Step:
-    """Return handgrad's own, of arrays with an entry or two: as many calls, and nothing to compute."""
+    """Return handgrad's step on arrays of one or two entries: as many calls, and nothing to compute."""
     return by_hand(problem((1, 1, 1, 2), of.X.dtype.type))
 
 
 def by_hand(of: Problem) -> Step:
-    """Return handgrad's own."""
+    """Return handgrad's hand-derived step."""
     return lambda: two_layer.loss_and_grad(of.params, of.X, of.y, of.reg)
 
 
 def by_graph(of: Problem) -> Step:
-    """Return handgrad's computational graph, of the same rules."""
+    """Return the step of handgrad's computational graph, built from the same rules."""
     step = graph.value_and_grad(graph.network_loss)
     return lambda: step(of.params, of.X, of.y, of.reg)
 
 
 def textbook(of: Problem) -> Step:
-    """Return the way that courses teach it: exponentials as they are, fancy indices, a mask that is written to."""
+    """Return the step that courses teach: unshifted exponentials, fancy indexing, a mask written in place."""
     W1, b1, W2, b2 = of.params.values()
     X, y, reg, N = of.X, of.y, of.reg, len(of.X)
 
@@ -117,7 +117,7 @@ def by_hand_in_jax(of: Problem) -> Step:
 
 
 def compiled(f: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    """Return ``jax.jit(f)`` of these arguments; a call ends when all of it is computed."""
+    """Return ``jax.jit(f)`` on these arguments; a call blocks until all of it is computed."""
     step = jax.jit(f)
     args = jax.device_put(args)
 
@@ -185,7 +185,7 @@ def by_mygrad(of: Problem) -> Step:
     return step
 
 
-#: By name.
+#: The programs by name.
 PROGRAMS: dict[str, Callable[[Problem], Callable[[], Any]]] = {
     "handgrad": by_hand,
     "products": products,

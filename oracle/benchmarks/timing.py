@@ -12,7 +12,7 @@ __all__ = ["Timing", "rounds"]
 
 @dataclass
 class Timing:
-    """How long one call takes.
+    """The duration of one call.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Timing:
         return float(np.median(self.seconds))
 
     def ratio(self, other: "Timing") -> tuple[float, float, float]:
-        """Return how many times as long it takes as the other, round by round: the lower quartile, median and upper."""
+        """Return the ratio of its times to the other's, round by round: lower quartile, median, upper quartile."""
         paired = [a / b for a, b in zip(self.seconds, other.seconds)]
         low, median, high = np.quantile(paired, [0.25, 0.5, 0.75])
         return float(low), float(median), float(high)
@@ -37,19 +37,19 @@ class Timing:
 def rounds(
     programs: Mapping[str, Callable[[], Any]], count: int, *, block: float = 0.1, pause: float = 0.2
 ) -> Iterator[dict[str, Timing]]:
-    """Time the programs in turn, each in a block of calls of its own, and yield what is known after each round.
+    """Time the programs in turn, each in its own block of calls, and yield the timings after each round.
 
-    Between two blocks there is a pause: idle threads of one library go on spinning for a while, and would slow the next
-    by a factor of up to three. Each round begins with another program.
+    Blocks are separated by a pause: one library's idle threads keep spinning for a while, and would slow down the next
+    by a factor of up to three. Each round begins with a different program.
 
     Parameters
     ----------
     programs : dict of callables
-        Each without arguments, and so that its call ends when its work has.
+        Each takes no arguments and returns once its work is done.
     count : int
-        How many rounds.
+        The number of rounds.
     block, pause : float
-        In seconds. A block is one call if that takes longer.
+        In seconds. A block is a single call if that takes longer.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def rounds(
 
 
 def _once(program: Callable[[], Any]) -> float:
-    """Return how long a call takes, the first, which compiles, left out."""
+    """Return the duration of a call, leaving out the first, which compiles."""
     program()
     start, calls = time.perf_counter(), 0
     while (seconds := time.perf_counter() - start) < 0.01 or not calls:

@@ -1,4 +1,4 @@
-"""``python -m oracle accuracy``: how many digits are right, beside jax.grad."""
+"""``python -m oracle accuracy``: measure the correct digits beside jax.grad."""
 
 import argparse
 from typing import Any
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     names = [*handgrad.NETWORKS, *handgrad.RULES]
     accuracy = commands.add_parser(
         "accuracy",
-        help="measure how many digits are right, beside jax.grad",
+        help="measure the correct digits, beside jax.grad",
         description="Sweeps every rule and network from ±1e-8 to ±1e4 and prints the worst errors against exact "
         "arithmetic of handgrad, jax.grad and, where it is installed, PyTorch. Exits with 1 when handgrad is "
         f"off by more than {MAX_ULPS} units in the last place times its condition number, or by more than "
@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
             if found["handgrad"].gradient > MAX_ULPS or found["handgrad"].loses_to(found["jax.grad"]):
                 missed.append(f"{name} in {dtype}")
         console = Console()
-        console.width = max(console.width, 110)  # a column cut off would be a figure lost
+        console.width = max(console.width, 110)  # narrower consoles would lose columns
         console.print(table)
         print()
     print("The worst errors of value and gradient, in units in the last place times the condition number,")

@@ -1,4 +1,4 @@
-"""``python -m oracle bench``: how fast, beside the bare matrix products and those that compute the same."""
+"""``python -m oracle bench``: measure speed beside the bare matrix products and other programs."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser's."""
     bench = commands.add_parser(
         "bench",
-        help="measure how fast, side by side with others",
+        help="measure the speed, side by side with others",
         description="Times the two-layer network in one program after another, in turn, and prints how many times as "
         "long as handgrad each takes: the median over the rounds, and where it matters the quartiles. Of MEASURE, "
         "steps are the loss and its gradient; epochs, minibatch SGD with momentum; further, the derivatives beyond "
@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     console = Console()
-    console.width = max(console.width, 160)  # a column cut off would be a figure lost
+    console.width = max(console.width, 160)  # narrower consoles would lose columns
     if options.show:
         _show(_read(options), console)
         return 0
@@ -98,8 +98,8 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-_LEGEND = """How much handgrad takes, and how many times as much the others take:
-the median over the rounds, and below it the quartiles."""
+_LEGEND = """handgrad's figures, and those of the others as multiples of them:
+the median over the rounds, and the quartiles below it."""
 
 
 def _read(options: argparse.Namespace) -> Found:

@@ -1,4 +1,4 @@
-"""``python -m oracle check``: somebody's own gradient, and what is wrong with it."""
+"""``python -m oracle check``: check your own gradient and name its mistakes."""
 
 import argparse
 import contextlib

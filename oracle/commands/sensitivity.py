@@ -1,4 +1,4 @@
-"""``python -m oracle sensitivity``: how small an error in one entry is seen."""
+"""``python -m oracle sensitivity``: measure the smallest error in one entry that is detected."""
 
 import argparse
 from collections.abc import Iterable
@@ -48,5 +48,7 @@ def _run(options: argparse.Namespace) -> int:
                 curve.plant(problem, rng)
             shares = (f"{100 * curve.share(size):.1f}" for size in ERRORS)
             table.add_row(f"{np.dtype(dtype)}, {group}", f"{curve.tried:,}", *shares)
-    Console().print("share of the errors caught, in per cent, by their size relative to the largest entry", table)
+    console = Console()
+    console.width = max(console.width, 110)  # narrower consoles would lose columns
+    console.print("share of the errors caught, in per cent, by their size relative to the largest entry", table)
     return 0

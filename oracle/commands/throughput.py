@@ -1,4 +1,4 @@
-"""``python -m oracle throughput``: how many problems are checked in a second."""
+"""``python -m oracle throughput``: measure the problems checked in a second."""
 
 import argparse
 import os

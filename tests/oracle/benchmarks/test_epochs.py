@@ -12,7 +12,7 @@ from oracle.benchmarks import epochs, installed
 def test_every_program_ends_at_the_same_parameters(name, batch_size):
     if name not in installed(epochs.PROGRAMS):
         pytest.skip(f"{name} is not installed: pip install 'handgrad[bench]'")
-    of = epochs.lesson(batch_size, np.float64)
+    of = epochs.training_run(batch_size, np.float64)
     program = epochs.PROGRAMS[name](of)
 
     expected = epochs.by_hand(of)()
@@ -26,7 +26,7 @@ def test_every_program_ends_at_the_same_parameters(name, batch_size):
 
 
 def test_an_epoch_lowers_the_loss_and_leaves_its_start_alone():
-    of = epochs.lesson(64, np.float32)
+    of = epochs.training_run(64, np.float32)
     before = {name: p.copy() for name, p in of.params.items()}
 
     params = epochs.by_hand(of)()
