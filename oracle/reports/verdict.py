@@ -27,10 +27,10 @@ class Finding:
 
     array: str
     sentence: str
-    #: On how many of the problems.
+    #: The number of problems on which it shows.
     problems: int
     comparison: Comparison | None = None
-    #: Which entries are wrong: "all 12 entries", "one column: class 2", …
+    #: The wrong entries in words: "all 12 entries", "one column: class 2", …
     pattern: str = ""
     #: Error over bound, entry by entry, on the smallest failing problem.
     excess: NDArray[Any] | None = None
@@ -47,7 +47,7 @@ class Verdict:
     Attributes
     ----------
     ok : bool
-        Whether nothing is wrong.
+        True if nothing is wrong.
     findings : tuple of Finding
         The errors, array by array.
     causes : tuple of str
