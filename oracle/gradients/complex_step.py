@@ -80,13 +80,13 @@ def answers(problem: Problem) -> dict[str, NDArray[Any]] | None:
         return None
     wide = {name: np.asarray(a, float) for name, a in recording.leaves.items()}
 
-    def objective(arrays: dict[str, NDArray[Any]]) -> Any:
+    def value(arrays: dict[str, NDArray[Any]]) -> Any:
         nodes: list[Any] = list(arrays.values())
         for step in steps:
             args = (nodes[i] if isinstance(i, int) else i for i in step.operands)
             nodes.append(FORMS[step.rule](*args, **step.kwargs))
-        return nodes[-1] * recording.cotangent
+        return nodes[-1]
 
     first, *names = problem.like()
-    found = gradient(objective, wide)
-    return {first: np.asarray(objective(wide) / recording.cotangent), **{name: found[name] for name in names}}
+    found = gradient(lambda arrays: value(arrays) * recording.cotangent, wide)
+    return {first: np.asarray(value(wide)), **{name: found[name] for name in names}}

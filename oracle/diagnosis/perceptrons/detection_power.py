@@ -70,7 +70,8 @@ def detection_power(
         for name in problem.params:
             largest = np.max(np.abs(expected[name]), initial=0.0)
             if largest and np.isfinite(largest):
-                relative[name] = min(relative.get(name, np.inf), float(np.max(bound[name]) / largest))
+                with np.errstate(over="ignore"):  # the largest entry may be subnormal
+                    relative[name] = min(relative.get(name, np.inf), float(np.max(bound[name]) / largest))
     return DetectionPower(planted, planted - len(missed), tuple(missed), max(relative.values(), default=np.inf))
 
 

@@ -77,7 +77,7 @@ def test_a_drawing_without_the_package_graphviz_is_one_line_and_status_2(tmp_pat
         (["draw", "two_layer", "--reg", "-1"], "reg must be finite and at least 0, got -1.0"),
         (["draw", "two_layer", "--activation", "tanh"], "--activation requires mlp, got two_layer"),
         (["draw", "mlp", "--activation", "step"], "invalid choice: 'step'"),
-        (["draw", "two_layer", "-o", "net.gif"], "a drawing is saved as .svg, .png, .pdf, .dot"),
+        (["draw", "two_layer", "-o", "net.gif"], "path must end in .svg, .png, .pdf, .dot"),
         (["draw", "two_layer", "-o", "/none/net.mmd"], "there is no directory /none to save net.mmd in"),
         (["draw", "two_layer", "--format", "svg"], "invalid choice: 'svg'"),
         (["draw", "two_layer", "--format", "dot", "-o", "net.dot"], "--format cannot be combined with --output"),

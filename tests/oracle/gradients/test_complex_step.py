@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from oracle.gradients import autodiff, complex_step
 from oracle.rounding.bounds import compare
 from oracle.strategies.networks import network_problems
+from oracle.strategies.rules import RuleProblem
 
 
 @pytest.mark.parametrize("name", ["softmax_classifier", "two_layer", "three_layer"])
@@ -61,3 +62,11 @@ from oracle.gradients.complex_step import gradient
 assert gradient(lambda p: np.exp(p["x"]).sum(), {"x": np.zeros(2)})["x"].tolist() == [1, 1]
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_cotangent_of_zero_leaves_the_value():
+    problem = RuleProblem("l2", (np.array([[2.0]]),), {"reg": 1.0}, np.array(0.0))
+
+    found = complex_step.answers(problem)
+
+    assert found == {"value": 2.0, "dW": 0.0}
