@@ -57,11 +57,11 @@ def test_value_at_a_known_point(name, keywords, z, h):
 
 
 @pytest.mark.parametrize("name", activations.__all__)
-@pytest.mark.parametrize("z", [-2500.0, -700.0, -30.0, -2.0, -0.7, -1e-8, 1e-8, 0.5, 3.0, 37.0, 700.0, 2500.0])
+@pytest.mark.parametrize("z", [-1e4, -700.0, -30.0, -2.0, -0.7, -1e-8, 1e-8, 0.5, 3.0, 37.0, 700.0, 1e4])
 def test_slope_is_the_limit_of_the_difference_quotient(name, z):
     value, slope = FORMS[name].value, FORMS[name].slope
 
-    with mpmath.workdps(1000 if abs(z) <= 700 else 2500):  # slopes as small as e^-5000 beside values near 1
+    with mpmath.workdps(1000 if abs(z) <= 700 else 10000):  # slopes as small as e^-20000 beside values near 1
         h = mpf(10) ** -40
         quotient = (value(z + h) - value(z - h)) / (2 * h)
         error = abs(quotient - slope(mpf(z)))
